@@ -1,0 +1,12 @@
+//! What is remembered: tokens, and notes about regions, hosts and throttling. Plain values; look-up and merge are pure.
+
+mod key;
+mod memory;
+mod partition;
+
+pub use key::{FlightKey, PartitionKey, TokenKind};
+pub use memory::{Limits, Memory};
+pub use partition::{CacheUpdate, Partition};
+
+pub(crate) use key::{Bypass, Fact, GrantKey, ScopeSet, TokenKey};
+pub(crate) use partition::{Entry, Note, Wanted};

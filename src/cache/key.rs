@@ -1,0 +1,235 @@
+//! Typed keys: what tells one remembered token from another, and one flight from another (rule 10).
+//!
+//! A key compares field by field. It is never text joined by separators, which two different keys could share, and never a bare
+//! hash, which would hand out another principal's token when it collides.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::certificate::Thumbprint;
+
+/// What kind of token: it follows from the request alone (rule 1).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum TokenKind {
+    /// Whoever bears it may use it (RFC 6750).
+    Bearer,
+    /// Usable only over a connection with its certificate (RFC 8705 §3).
+    MtlsPop,
+}
+
+impl TokenKind {
+    /// The `token_type`, which is also the scheme of the `Authorization` header.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::MtlsPop => "mtls_pop",
+        }
+    }
+}
+
+impl fmt::Display for TokenKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where something is remembered. Equal keys, the same [`Partition`](crate::Partition).
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct PartitionKey(Arc<Key>);
+
+#[derive(Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Key {
+    Tokens(TokenKey),
+    Fact(Fact),
+}
+
+/// Everything but the scopes that changes which token Entra issues, or to whom we may give it.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct TokenKey {
+    pub(crate) authority: String,
+    /// In lower case.
+    pub(crate) tenant: String,
+    pub(crate) client: String,
+    pub(crate) kind: TokenKind,
+    pub(crate) certificate: Option<Thumbprint>,
+    pub(crate) grant: GrantKey,
+    pub(crate) fmi_path: Option<String>,
+    pub(crate) assertion_fmi_path: Option<String>,
+    pub(crate) partition: Option<String>,
+}
+
+/// The grant, with a digest of the secret that stands for the user.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum GrantKey {
+    App,
+    OnBehalfOf([u8; 32]),
+    RefreshToken([u8; 32]),
+    AuthorizationCode([u8; 32]),
+}
+
+impl GrantKey {
+    pub(crate) fn digest(secret: &str) -> [u8; 32] {
+        Sha256::digest(secret.as_bytes()).into()
+    }
+}
+
+/// What is remembered besides tokens.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Fact {
+    /// The region that this client runs in.
+    Region { client: String },
+    /// That Entra knows this host, or what its OpenID configuration says.
+    Instance { authority: String },
+    /// Until when the service asked not to be asked.
+    Throttle {
+        client: String,
+        tenant: String,
+        host: String,
+    },
+}
+
+impl PartitionKey {
+    pub(crate) fn tokens(key: TokenKey) -> Self {
+        Self(Arc::new(Key::Tokens(key)))
+    }
+
+    pub(crate) fn fact(fact: Fact) -> Self {
+        Self(Arc::new(Key::Fact(fact)))
+    }
+
+    /// The same key for another certificate.
+    pub(crate) fn with_certificate(&self, certificate: Option<Thumbprint>) -> Self {
+        match &*self.0 {
+            Key::Tokens(key) => Self::tokens(TokenKey {
+                certificate,
+                ..key.clone()
+            }),
+            Key::Fact(_) => self.clone(),
+        }
+    }
+
+    /// How many bytes the key's own text takes.
+    pub(crate) fn size(&self) -> usize {
+        let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let text = match &*self.0 {
+            Key::Tokens(key) => [
+                key.authority.len(),
+                key.tenant.len(),
+                key.client.len(),
+                long(&key.fmi_path),
+                long(&key.assertion_fmi_path),
+                long(&key.partition),
+            ]
+            .iter()
+            .sum(),
+            Key::Fact(Fact::Region { client }) => client.len(),
+            Key::Fact(Fact::Instance { authority }) => authority.len(),
+            Key::Fact(Fact::Throttle {
+                client,
+                tenant,
+                host,
+            }) => client
+                .len()
+                .saturating_add(tenant.len())
+                .saturating_add(host.len()),
+        };
+        size_of::<Key>().saturating_add(text)
+    }
+}
+
+impl fmt::Debug for PartitionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Key::Fact(fact) => fact.fmt(f),
+            Key::Tokens(key) => f
+                .debug_struct("Tokens")
+                .field("authority", &key.authority)
+                .field("tenant", &key.tenant)
+                .field("client", &key.client)
+                .field("kind", &key.kind)
+                .field("certificate", &key.certificate)
+                .field("fmi_path", &key.fmi_path)
+                .finish_non_exhaustive(),
+        }
+    }
+}
+
+/// Scopes as a set: sorted, without case (ASCII), without repetition. Clones share it.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct ScopeSet(Arc<[Box<str>]>);
+
+impl ScopeSet {
+    pub(crate) fn of<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut set: Vec<Box<str>> = scopes
+            .into_iter()
+            .map(|scope| scope.to_ascii_lowercase().into())
+            .collect();
+        set.sort_unstable();
+        set.dedup();
+        Self(set.into())
+    }
+
+    pub(crate) fn has_all_of(&self, other: &Self) -> bool {
+        other
+            .0
+            .iter()
+            .all(|scope| self.0.binary_search(scope).is_ok())
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.0
+            .iter()
+            .map(|scope| scope.len().saturating_add(size_of::<Box<str>>()))
+            .sum()
+    }
+}
+
+/// What callers queue for: requests with equal keys would get the same answer, so one of them asks.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FlightKey(Arc<Flight>);
+
+#[derive(Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct Flight {
+    partition: PartitionKey,
+    scopes: Option<ScopeSet>,
+    bypass: Bypass,
+}
+
+/// Requests that bypass reading join only their like, with the same claims.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Bypass {
+    No,
+    Yes { claims: Option<String> },
+}
+
+impl FlightKey {
+    pub(crate) fn token(partition: PartitionKey, scopes: ScopeSet, bypass: Bypass) -> Self {
+        Self(Arc::new(Flight {
+            partition,
+            scopes: Some(scopes),
+            bypass,
+        }))
+    }
+
+    pub(crate) fn fact(partition: PartitionKey) -> Self {
+        Self(Arc::new(Flight {
+            partition,
+            scopes: None,
+            bypass: Bypass::No,
+        }))
+    }
+}
+
+impl fmt::Debug for FlightKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlightKey")
+            .field("partition", &self.0.partition)
+            .field("scopes", &self.0.scopes)
+            .field("bypass", &(self.0.bypass != Bypass::No))
+            .finish()
+    }
+}

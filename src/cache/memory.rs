@@ -1,0 +1,156 @@
+//! Memory: every partition of a process, bounded in entries and bytes. What has ended goes first, then what ends soonest.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::time::Duration;
+
+use crate::time::Now;
+
+use super::key::{PartitionKey, ScopeSet};
+use super::partition::{CacheUpdate, Change, Partition};
+
+/// How much a [`Memory`] may hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "two numbers, and a third would be another kind of memory"
+)]
+pub struct Limits {
+    /// Tokens and notes together.
+    pub entries: usize,
+    /// Bytes of text and of the structures around it, as far as the core can count them.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    /// 10,000 entries and 64 MiB.
+    fn default() -> Self {
+        Self {
+            entries: 10_000,
+            bytes: 64 * 1_024 * 1_024,
+        }
+    }
+}
+
+/// What a driver keeps between flows when nobody brings another store: a plain value, to be held behind whatever lock suits.
+///
+/// ```
+/// use entra_proto::{Limits, Memory};
+///
+/// let memory = Memory::new(Limits { entries: 100, bytes: 1 << 20 });
+/// assert!(memory.is_empty());
+/// ```
+#[derive(Default)]
+pub struct Memory {
+    limits: Limits,
+    partitions: HashMap<PartitionKey, Partition>,
+    /// Everything held, by when it ends; the scopes name an entry, their absence the note.
+    by_end: BTreeSet<(Duration, PartitionKey, Option<ScopeSet>)>,
+    bytes: usize,
+}
+
+impl Memory {
+    /// An empty memory.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
+    /// What is remembered under `key`; clones share the tokens' text.
+    #[must_use]
+    pub fn load(&self, key: &PartitionKey) -> Partition {
+        self.partitions.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Applies `update` under `key`, then lets go of what has ended and of what is too much.
+    pub fn save(&mut self, key: &PartitionKey, update: &CacheUpdate, now: Now) {
+        match update.change() {
+            Change::Entry(entry) => self.forget(key, Some(&entry.scopes)),
+            Change::Note(_) => self.forget(key, None),
+        }
+        let partition = self.partitions.entry(key.clone()).or_default();
+        update.apply(partition);
+        let (end, scopes, size) = match update.change() {
+            Change::Entry(entry) => {
+                let end = entry.life.start().after(entry.life.length()).monotonic();
+                (end, Some(entry.scopes.clone()), entry.size())
+            }
+            Change::Note(note) => (note.end(), None, NOTE_SIZE),
+        };
+        self.by_end.insert((end, key.clone(), scopes));
+        self.bytes = self.bytes.saturating_add(size).saturating_add(key.size());
+        while let Some((end, key, scopes)) = self.by_end.first() {
+            let ended = *end <= now.monotonic();
+            if !ended && self.by_end.len() <= self.limits.entries && self.bytes <= self.limits.bytes
+            {
+                return;
+            }
+            let (key, scopes) = (key.clone(), scopes.clone());
+            self.forget(&key, scopes.as_ref());
+        }
+    }
+
+    /// Removes one entry, or the note.
+    fn forget(&mut self, key: &PartitionKey, scopes: Option<&ScopeSet>) {
+        let Some(partition) = self.partitions.get_mut(key) else {
+            return;
+        };
+        let held = match scopes {
+            Some(scopes) => partition
+                .entries()
+                .iter()
+                .find(|entry| entry.scopes == *scopes)
+                .map(|entry| {
+                    let end = entry.life.start().after(entry.life.length()).monotonic();
+                    (end, entry.size())
+                }),
+            None => partition.note().map(|note| (note.end(), NOTE_SIZE)),
+        };
+        let Some((end, size)) = held else {
+            return;
+        };
+        match scopes {
+            Some(scopes) => partition.remove_entry(scopes),
+            None => partition.remove_note(),
+        }
+        if partition.is_empty() {
+            self.partitions.remove(key);
+        }
+        self.by_end.remove(&(end, key.clone(), scopes.cloned()));
+        self.bytes = self.bytes.saturating_sub(size).saturating_sub(key.size());
+    }
+
+    /// How many tokens and notes are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_end.len()
+    }
+
+    /// Whether nothing is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_end.is_empty()
+    }
+
+    /// How many bytes are held, as far as the core can count them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// A note's share of the budget: none holds more than an error or a URL.
+const NOTE_SIZE: usize = 512;
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory")
+            .field("entries", &self.len())
+            .field("bytes", &self.bytes)
+            .field("limits", &self.limits)
+            .finish()
+    }
+}

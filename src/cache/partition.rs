@@ -1,0 +1,201 @@
+//! Partitions: the entries under one key, the look-up among them and the merge into them. All pure.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::certificate::Certificate;
+use crate::error::Error;
+use crate::region::Region;
+use crate::secret::Secret;
+use crate::time::{Now, Span};
+
+use super::key::ScopeSet;
+
+/// How long before its end a token stops to serve (rule 10).
+const MARGIN: Duration = Duration::from_secs(300);
+
+/// What is remembered under one [`PartitionKey`](super::PartitionKey). A key that nobody has written to has an empty one.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Partition {
+    entries: Vec<Entry>,
+    note: Option<Note>,
+}
+
+/// One remembered token.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) scopes: ScopeSet,
+    pub(crate) token: Secret,
+    pub(crate) life: Span,
+    /// The age from which renewing is due, jitter included.
+    pub(crate) renew_at_age: Option<Duration>,
+    /// The certificate that a PoP token is bound to.
+    pub(crate) certificate: Option<Certificate>,
+    pub(crate) region: Option<Region>,
+}
+
+/// What is remembered about the world rather than about a token.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) enum Note {
+    /// The region that was found: for the life of the client.
+    Region(Region),
+    /// No region was found: for this long.
+    NoRegion(Span),
+    /// The host is one of Entra's.
+    ValidInstance(Span),
+    /// The token endpoint that an OpenID provider's document named, after it was judged.
+    TokenEndpoint(String, Span),
+    /// The service asked not to be asked, with this error.
+    Throttled(Error, Span),
+}
+
+/// What a look-up wants besides the scopes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Wanted {
+    /// Any token that serves.
+    Any,
+    /// One that was fetched since: for whoever bypasses reading and waited for another who does.
+    Since(Now),
+    /// One whose renewal is not due: for a renewal that somebody else may have done.
+    Fresh,
+}
+
+impl Partition {
+    /// How many entries and notes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries
+            .len()
+            .saturating_add(usize::from(self.note.is_some()))
+    }
+
+    /// Whether nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The entry that serves: one with these very scopes, else of the supersets the one that lasts longest.
+    pub(crate) fn find(&self, scopes: &ScopeSet, wanted: Wanted, now: Now) -> Option<&Entry> {
+        let serving = || {
+            self.entries
+                .iter()
+                .filter(move |entry| entry.serves(wanted, now))
+        };
+        serving().find(|entry| entry.scopes == *scopes).or_else(|| {
+            serving()
+                .filter(|entry| entry.scopes.has_all_of(scopes))
+                .max_by_key(|entry| entry.life.left(now))
+        })
+    }
+
+    pub(crate) fn note(&self) -> Option<&Note> {
+        self.note.as_ref()
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub(super) fn remove_entry(&mut self, scopes: &ScopeSet) {
+        self.entries.retain(|entry| entry.scopes != *scopes);
+    }
+
+    pub(super) fn remove_note(&mut self) {
+        self.note = None;
+    }
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Partition")
+            .field("entries", &self.entries.len())
+            .field("note", &self.note.is_some())
+            .finish()
+    }
+}
+
+impl Entry {
+    fn serves(&self, wanted: Wanted, now: Now) -> bool {
+        let alive = self.life.left(now) > MARGIN;
+        alive
+            && match wanted {
+                Wanted::Any => true,
+                Wanted::Since(since) => self.life.start().monotonic() >= since.monotonic(),
+                Wanted::Fresh => !self.renewal_is_due(now),
+            }
+    }
+
+    pub(crate) fn renewal_is_due(&self, now: Now) -> bool {
+        let age = self.life.length().saturating_sub(self.life.left(now));
+        self.renew_at_age.is_some_and(|due| age >= due)
+    }
+
+    pub(super) fn size(&self) -> usize {
+        let certificate = self
+            .certificate
+            .as_ref()
+            .map_or(0, |certificate| certificate.der().len());
+        size_of::<Self>()
+            .saturating_add(self.token.expose().len())
+            .saturating_add(self.scopes.size())
+            .saturating_add(certificate)
+    }
+}
+
+impl Note {
+    /// When it ends on the monotonic clock.
+    pub(super) fn end(&self) -> Duration {
+        match self {
+            Self::Region(_) => Duration::MAX,
+            Self::NoRegion(span)
+            | Self::ValidInstance(span)
+            | Self::TokenEndpoint(_, span)
+            | Self::Throttled(_, span) => span.start().after(span.length()).monotonic(),
+        }
+    }
+}
+
+/// One change of a partition. It is a delta: two drivers that apply theirs in any order lose neither.
+#[derive(Clone, Eq, PartialEq)]
+pub struct CacheUpdate(Change);
+
+#[derive(Clone, Eq, PartialEq)]
+pub(super) enum Change {
+    Entry(Entry),
+    Note(Note),
+}
+
+impl CacheUpdate {
+    pub(crate) const fn entry(entry: Entry) -> Self {
+        Self(Change::Entry(entry))
+    }
+
+    pub(crate) const fn note(note: Note) -> Self {
+        Self(Change::Note(note))
+    }
+
+    /// Applies the change: the entry with the same scopes is replaced, and no other.
+    pub fn apply(&self, partition: &mut Partition) {
+        match &self.0 {
+            Change::Entry(entry) => {
+                partition.remove_entry(&entry.scopes);
+                partition.entries.push(entry.clone());
+            }
+            Change::Note(note) => partition.note = Some(note.clone()),
+        }
+    }
+
+    pub(super) const fn change(&self) -> &Change {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CacheUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Change::Entry(_) => "CacheUpdate(an entry)",
+            Change::Note(_) => "CacheUpdate(a note)",
+        })
+    }
+}

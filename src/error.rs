@@ -1,0 +1,645 @@
+//! Errors: a stable code, whose fault it is, what is wrong and what to do next.
+//!
+//! Callers branch on [`Error::code`] or [`Error::fault`], never on the text. The text holds nothing of any response body and
+//! nothing that a provider said: what may echo a secret is at hand through accessors and stays out of `Display` and `Debug`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::secret::Secret;
+
+/// Why there is no token.
+///
+/// | code | fault | when |
+/// |---|---|---|
+/// | `invalid_authority`, `invalid_region`, `invalid_credential_material`, `invalid_client_id` | caller | building the client |
+/// | `scopes_required_client_credentials`, `invalid_scope`, `invalid_tenant`, `invalid_json_claims_format`, `invalid_request_parameter` | caller | the request's own fields |
+/// | `invalid_client_assertion`, `mtls_certificate_not_provided`, `cert_without_private_key`, `cryptographic_error` | caller | the credential |
+/// | `assertion_provider_failed`, `certificate_provider_failed`, `signing_failed` | environment | the credential's provider or signer |
+/// | `missing_tenanted_authority`, `mtls_bearer_without_region`, `mtls_pop_without_region`, `mtls_pop_not_supported_for_environment` | caller | where to send |
+/// | `region_required_for_mtls_pop` | environment | the region was to be discovered and was not |
+/// | `invalid_instance` | caller | the authority's host did not pass validation |
+/// | `connection_failed`, `request_timeout`, `tls_failed`, `certificate_not_requested`, `client_certificate_rejected`, `response_too_large`, `unexpected_redirect` | environment | the transport |
+/// | `token_type_missing`, `token_type_mismatch`, `invalid_token_response` | garbled | an answer that may not be used |
+/// | `request_throttled`, `service_not_available`, or the service's own `error` | refused | Entra said no |
+/// | `cancelled` | caller | the caller gave up (adapters only) |
+///
+/// Codes are the reference's strings where MSAL.NET has one.
+///
+/// ```
+/// use entra_proto::{Client, Credential, Fault, Secret};
+///
+/// let error = Client::builder("app", "https://login.microsoftonline.com/common/..", Credential::secret(Secret::new("s")))
+///     .build()
+///     .unwrap_err();
+/// assert_eq!(error.code(), "invalid_authority");
+/// assert_eq!(error.fault(), Fault::Caller);
+/// assert!(!error.is_retryable());
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Facts>);
+
+#[derive(Clone)]
+struct Facts {
+    code: Code,
+    what: Cow<'static, str>,
+    retryable: bool,
+    retry_after: Option<Duration>,
+    service: Option<Refusal>,
+    correlation_id: Option<String>,
+    attempts: u8,
+    detail: Option<Secret>,
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The configuration or the request: it can't work until somebody changes it.
+    Caller,
+    /// Entra answered, and the answer is no.
+    Refused,
+    /// Something answered, and the answer makes no sense.
+    Garbled,
+    /// A provider, a signer, the network or the machine.
+    Environment,
+}
+
+/// What the service said when it refused, parsed and bounded.
+#[derive(Clone, Default)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) aadsts: Vec<u32>,
+    pub(crate) suberror: Option<String>,
+    pub(crate) correlation_id: Option<String>,
+    pub(crate) claims: Option<Secret>,
+    pub(crate) description: Option<Secret>,
+}
+
+/// The codes, each with its fault and advice in one table.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Code {
+    InvalidAuthority,
+    InvalidRegion,
+    InvalidCredentialMaterial,
+    InvalidClientId,
+    ScopesRequired,
+    InvalidScope,
+    InvalidTenant,
+    InvalidClaims,
+    InvalidRequestParameter,
+    InvalidClientAssertion,
+    CertificateNotProvided,
+    CertificateWithoutPrivateKey,
+    CryptographicError,
+    AssertionProviderFailed,
+    CertificateProviderFailed,
+    SigningFailed,
+    MissingTenantedAuthority,
+    BearerWithoutRegion,
+    PopWithoutRegion,
+    RegionRequired,
+    MtlsNotSupportedForEnvironment,
+    InvalidInstance,
+    ConnectionFailed,
+    RequestTimeout,
+    TlsFailed,
+    CertificateNotRequested,
+    ClientCertificateRejected,
+    ResponseTooLarge,
+    UnexpectedRedirect,
+    TokenTypeMissing,
+    TokenTypeMismatch,
+    InvalidTokenResponse,
+    RequestThrottled,
+    ServiceNotAvailable,
+    Cancelled,
+    /// The service's own `error` member, checked for its characters and length.
+    Service(String),
+}
+
+impl Code {
+    fn row(&self) -> (&str, Fault, &'static str) {
+        use Fault::{Caller, Environment, Garbled, Refused};
+        match self {
+            Self::InvalidAuthority => (
+                "invalid_authority",
+                Caller,
+                "give https://HOST/TENANT, as shown in the portal",
+            ),
+            Self::InvalidRegion => (
+                "invalid_region",
+                Caller,
+                "give a region's short name, such as eastus, or ask for discovery",
+            ),
+            Self::InvalidCredentialMaterial => (
+                "invalid_credential_material",
+                Caller,
+                "choose a credential that has what the options ask for",
+            ),
+            Self::InvalidClientId => (
+                "invalid_client_id",
+                Caller,
+                "give the application (client) id of the registration",
+            ),
+            Self::ScopesRequired => (
+                "scopes_required_client_credentials",
+                Caller,
+                "ask for one scope, such as https://vault.azure.net/.default",
+            ),
+            Self::InvalidScope => (
+                "invalid_scope",
+                Caller,
+                "use the characters of RFC 6749 section 3.3, one scope an item",
+            ),
+            Self::InvalidTenant => (
+                "invalid_tenant",
+                Caller,
+                "give the tenant's GUID or one of its domain names",
+            ),
+            Self::InvalidClaims => (
+                "invalid_json_claims_format",
+                Caller,
+                "pass the claims as one JSON object, as the challenge gave them",
+            ),
+            Self::InvalidRequestParameter => (
+                "invalid_request_parameter",
+                Caller,
+                "correct or leave out that field of the request",
+            ),
+            Self::InvalidClientAssertion => (
+                "invalid_client_assertion",
+                Caller,
+                "let the provider return a signed JWT and nothing around it",
+            ),
+            Self::CertificateNotProvided => (
+                "mtls_certificate_not_provided",
+                Caller,
+                "use a certificate, or a provider that returns one with its assertion",
+            ),
+            Self::CertificateWithoutPrivateKey => (
+                "cert_without_private_key",
+                Caller,
+                "give the certificate together with its private key or signer",
+            ),
+            Self::CryptographicError => (
+                "cryptographic_error",
+                Caller,
+                "give the DER of one X.509 certificate, the leaf of its key, and nothing after it",
+            ),
+            Self::AssertionProviderFailed => (
+                "assertion_provider_failed",
+                Environment,
+                "look at what the assertion provider reported; the next request asks it again",
+            ),
+            Self::CertificateProviderFailed => (
+                "certificate_provider_failed",
+                Environment,
+                "look at what the certificate provider reported; the next request asks it again",
+            ),
+            Self::SigningFailed => (
+                "signing_failed",
+                Environment,
+                "check that the signer can use the certificate's key",
+            ),
+            Self::MissingTenantedAuthority => (
+                "missing_tenanted_authority",
+                Caller,
+                "name one tenant; mutual TLS works with neither common nor organizations",
+            ),
+            Self::BearerWithoutRegion => (
+                "mtls_bearer_without_region",
+                Caller,
+                "configure a region or discovery, or allow the global host with RegionPolicy::Optional",
+            ),
+            Self::PopWithoutRegion => (
+                "mtls_pop_without_region",
+                Caller,
+                "configure a region or discovery, or allow the global host with RegionPolicy::Optional",
+            ),
+            Self::RegionRequired => (
+                "region_required_for_mtls_pop",
+                Environment,
+                "configure the region by name, or allow the global host with RegionPolicy::Optional",
+            ),
+            Self::MtlsNotSupportedForEnvironment => (
+                "mtls_pop_not_supported_for_environment",
+                Caller,
+                "use the cloud's login host, or list your own login host in known_authorities",
+            ),
+            Self::InvalidInstance => (
+                "invalid_instance",
+                Caller,
+                "check the authority's host, or list it in known_authorities if you vouch for it",
+            ),
+            Self::ConnectionFailed => (
+                "connection_failed",
+                Environment,
+                "check name resolution, proxy and firewall, then try again",
+            ),
+            Self::RequestTimeout => (
+                "request_timeout",
+                Environment,
+                "try again, or allow a longer deadline",
+            ),
+            Self::TlsFailed => (
+                "tls_failed",
+                Environment,
+                "check the trusted roots, the clock, and whatever inspects TLS on the way",
+            ),
+            Self::CertificateNotRequested => (
+                "certificate_not_requested",
+                Environment,
+                "find out what ends TLS between here and the service: it never asked for the client certificate",
+            ),
+            Self::ClientCertificateRejected => (
+                "client_certificate_rejected",
+                Environment,
+                "check that this certificate is valid and registered for the application",
+            ),
+            Self::ResponseTooLarge => (
+                "response_too_large",
+                Environment,
+                "find out what answers in the service's place",
+            ),
+            Self::UnexpectedRedirect => (
+                "unexpected_redirect",
+                Environment,
+                "find out what redirects; credentials are never sent after a redirect",
+            ),
+            Self::TokenTypeMissing => (
+                "token_type_missing",
+                Garbled,
+                "report it to the service's owner; the answer was discarded",
+            ),
+            Self::TokenTypeMismatch => (
+                "token_type_mismatch",
+                Garbled,
+                "check that the tenant and region support the token type; the answer was discarded",
+            ),
+            Self::InvalidTokenResponse => (
+                "invalid_token_response",
+                Garbled,
+                "find out what answers in the service's place; the answer was discarded",
+            ),
+            Self::RequestThrottled => (
+                "request_throttled",
+                Refused,
+                "wait as long as the error says before the next request",
+            ),
+            Self::ServiceNotAvailable => ("service_not_available", Refused, "try again later"),
+            Self::Cancelled => (
+                "cancelled",
+                Caller,
+                "nothing to do: the caller gave the request up",
+            ),
+            Self::Service(code) => (
+                code,
+                Refused,
+                "look the AADSTS number up in Entra's error reference",
+            ),
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn new(code: Code, what: impl Into<Cow<'static, str>>) -> Self {
+        let retryable = matches!(
+            code,
+            Code::ConnectionFailed
+                | Code::RequestTimeout
+                | Code::RequestThrottled
+                | Code::ServiceNotAvailable
+                | Code::RegionRequired
+        );
+        Self(Arc::new(Facts {
+            code,
+            what: what.into(),
+            retryable,
+            retry_after: None,
+            service: None,
+            correlation_id: None,
+            attempts: 0,
+            detail: None,
+        }))
+    }
+
+    /// The overall deadline passed while an adapter waited for something other than the service's answer.
+    ///
+    /// ```
+    /// let error = entra_proto::Error::deadline_passed();
+    /// assert_eq!(error.code(), "request_timeout");
+    /// assert!(error.is_retryable());
+    /// ```
+    #[must_use]
+    pub fn deadline_passed() -> Self {
+        Self::new(Code::RequestTimeout, "the request's deadline passed")
+    }
+
+    /// The caller gave the request up: for adapters that report it; a dropped step is silent.
+    ///
+    /// ```
+    /// assert_eq!(entra_proto::Error::cancelled().code(), "cancelled");
+    /// ```
+    #[must_use]
+    pub fn cancelled() -> Self {
+        Self::new(Code::Cancelled, "the request was given up")
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Facts)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    pub(crate) fn retryable(self, retryable: bool) -> Self {
+        self.with(|facts| facts.retryable = retryable)
+    }
+
+    pub(crate) fn retry_after(self, wait: Option<Duration>) -> Self {
+        self.with(|facts| facts.retry_after = wait)
+    }
+
+    pub(crate) fn refusal(self, refusal: Refusal) -> Self {
+        self.with(|facts| facts.service = Some(refusal))
+    }
+
+    pub(crate) fn detail(self, detail: Option<Secret>) -> Self {
+        self.with(|facts| facts.detail = detail)
+    }
+
+    pub(crate) fn in_flow(self, correlation_id: &str, attempts: u8) -> Self {
+        self.with(|facts| {
+            facts
+                .correlation_id
+                .get_or_insert_with(|| correlation_id.to_owned());
+            facts.attempts = attempts;
+        })
+    }
+
+    /// The stable code: one of the table above, or the service's own `error` member (RFC 6749 §5.2).
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.0.code.row().0
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        self.0.code.row().1
+    }
+
+    /// What to do next, in one sentence.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        self.0.code.row().2
+    }
+
+    /// Whether the same request may succeed later without any change.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+
+    /// How long the service asked to wait, at most one hour.
+    #[must_use]
+    pub fn retry_in(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The HTTP status of the service's answer, if it answered.
+    #[must_use]
+    pub fn http_status(&self) -> Option<u16> {
+        self.0.service.as_ref().map(|refusal| refusal.status)
+    }
+
+    /// Entra's error numbers, the main one first.
+    #[must_use]
+    pub fn aadsts(&self) -> &[u32] {
+        self.0
+            .service
+            .as_ref()
+            .map_or(&[], |refusal| &refusal.aadsts)
+    }
+
+    /// The service's `suberror`.
+    #[must_use]
+    pub fn suberror(&self) -> Option<&str> {
+        self.0.service.as_ref()?.suberror.as_deref()
+    }
+
+    /// The claims challenge that came with the refusal: JSON for [`TokenRequest::claims`](crate::TokenRequest::claims).
+    #[must_use]
+    pub fn claims(&self) -> Option<&str> {
+        self.0.service.as_ref()?.claims.as_ref().map(Secret::expose)
+    }
+
+    /// The service's own words. They may echo what was sent, so they are not part of the error's text.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.0
+            .service
+            .as_ref()?
+            .description
+            .as_ref()
+            .map(Secret::expose)
+    }
+
+    /// The id to quote to support: the service's, else the request's own.
+    #[must_use]
+    pub fn correlation_id(&self) -> Option<&str> {
+        let named = self
+            .0
+            .service
+            .as_ref()
+            .and_then(|refusal| refusal.correlation_id.as_deref());
+        named.or(self.0.correlation_id.as_deref())
+    }
+
+    /// How many token requests were sent.
+    #[must_use]
+    pub fn attempts(&self) -> u8 {
+        self.0.attempts
+    }
+
+    /// What a provider, a signer or a transport reported in its own words. It may hold anything, so it is not part of the
+    /// error's text.
+    #[must_use]
+    pub fn reported(&self) -> Option<&str> {
+        self.0.detail.as_ref().map(Secret::expose)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let facts = &self.0;
+        write!(f, "{}: {}", self.code(), facts.what)?;
+        if let Some(refusal) = &facts.service {
+            write!(f, " (HTTP {}", refusal.status)?;
+            for number in &refusal.aadsts {
+                write!(f, ", AADSTS{number}")?;
+            }
+            if let Some(suberror) = &refusal.suberror {
+                write!(f, ", suberror {suberror}")?;
+            }
+            f.write_str(")")?;
+        }
+        if let Some(wait) = facts.retry_after {
+            write!(f, ", to be retried in {} s", wait.as_secs())?;
+        }
+        write!(f, "; {}", self.advice())?;
+        if let Some(id) = self.correlation_id() {
+            write!(f, " [correlation id {id}]")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("code", &self.code())
+            .field("fault", &self.fault())
+            .field("what", &self.0.what)
+            .field("retryable", &self.is_retryable())
+            .field("retry_in", &self.retry_in())
+            .field("http_status", &self.http_status())
+            .field("aadsts", &self.aadsts())
+            .field("suberror", &self.suberror())
+            .field("correlation_id", &self.correlation_id())
+            .field("attempts", &self.attempts())
+            .finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Error {
+    /// Equal if a caller could not tell them apart by code, fault facts and text.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.code == other.0.code
+            && self.0.what == other.0.what
+            && self.http_status() == other.http_status()
+    }
+}
+
+impl Eq for Error {}
+
+impl std::error::Error for Error {}
+
+/// Shows foreign text in an error: at most 32 characters, everything but printable ASCII escaped.
+pub(crate) fn shown(text: &str) -> String {
+    const MOST: usize = 32;
+    let mut short: String = text
+        .chars()
+        .take(MOST)
+        .flat_map(char::escape_default)
+        .collect();
+    if text.chars().nth(MOST).is_some() {
+        short.push_str("...");
+    }
+    short
+}
+
+/// Why the outside gave no answer.
+///
+/// ```
+/// use entra_proto::{Failure, FailureKind};
+///
+/// let failure = Failure::new(FailureKind::Provider).reporting("vault sealed");
+/// assert!(!format!("{failure:?}").contains("sealed"));
+/// ```
+#[derive(Clone, Eq, PartialEq)]
+pub struct Failure {
+    kind: FailureKind,
+    detail: Option<Secret>,
+}
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// No connection: name resolution, refusal, no route. Nothing was sent.
+    Connect,
+    /// No answer within the time allowed.
+    Timeout,
+    /// The TLS handshake failed, or the server's certificate did not verify.
+    Tls,
+    /// The connection ended before the answer was whole.
+    Closed,
+    /// The answer was larger than the step's [`max_response`](crate::SendRequest::max_response).
+    TooLarge,
+    /// The server never asked for the client certificate, so nothing was sent.
+    CertificateNotRequested,
+    /// The server refused the client certificate in the TLS handshake.
+    CertificateRejected,
+    /// The application's provider, or the signer, failed.
+    Provider,
+    /// The signer's key can't do the algorithm that was asked for.
+    UnsupportedAlgorithm,
+    /// The cache could not be read or written.
+    Cache,
+}
+
+impl Failure {
+    /// A failure of this kind.
+    #[must_use]
+    pub const fn new(kind: FailureKind) -> Self {
+        Self { kind, detail: None }
+    }
+
+    /// With what was reported, for [`Error::reported`]; it is never printed.
+    #[must_use]
+    pub fn reporting(self, detail: impl Into<Box<str>>) -> Self {
+        Self {
+            detail: Some(Secret::new(detail)),
+            ..self
+        }
+    }
+
+    /// What kind it was.
+    #[must_use]
+    pub const fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    pub(crate) fn into_detail(self) -> Option<Secret> {
+        self.detail
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t09_foreign_text_is_shown_short_and_escaped() {
+        assert_eq!(shown("Bearer\r\n\u{1b}[31m"), "Bearer\\r\\n\\u{1b}[31m");
+        assert_eq!(shown(&"x".repeat(40)), format!("{}...", "x".repeat(32)));
+    }
+
+    #[test]
+    fn d14_the_text_says_what_and_what_next_and_hides_what_may_echo() {
+        let error = Error::new(
+            Code::Service("invalid_client".into()),
+            "the service refused the request",
+        )
+        .refusal(Refusal {
+            status: 401,
+            aadsts: vec![7_000_215],
+            description: Some(Secret::new("AADSTS7000215: secret hunter2")),
+            ..Refusal::default()
+        });
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("AADSTS7000215") && text.contains("HTTP 401"));
+        assert!(!text.contains("hunter2"));
+        assert_eq!(error.description(), Some("AADSTS7000215: secret hunter2"));
+    }
+}

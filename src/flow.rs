@@ -1,0 +1,232 @@
+//! The flow: one stage a file, in the order of the picture.
+//!
+//! ```text
+//!    Plan::start
+//!    │
+//!    ├─ (ObtainAssertion │ ObtainCertificate)     only if the answer names the cache key (PoP behind a provider)
+//!    ▼
+//!    LoadCache ──hit──────────────────────────────────────────────────────────────▶ Done
+//!    ▼ miss                                                                          ▲
+//!    TakeTurn ──failed──────────────────────────────────────────────────────────────▶│
+//!    ▼ mine, or waited                                                               │
+//!    LoadCache ──hit────────────────────────────────────────────────────────────────▶│
+//!    ▼ miss                                                                          │
+//!    ObtainAssertion │ ObtainCertificate          unless the credential is at hand   │
+//!    ▼                                                                               │
+//!    LoadCache ─▶ TakeTurn ─▶ LoadCache ─▶ DiscoverRegion ─▶ SaveCache      if asked │
+//!    ▼                                                                               │
+//!    LoadCache ─▶ TakeTurn ─▶ LoadCache ─▶ DiscoverInstance ─▶ SaveCache    if new   │
+//!    ▼                                                                               │
+//!    LoadCache                                    is the service to be left alone?   │
+//!    ▼                                                                               │
+//!    SignAssertion                                if the assertion is ours           │
+//!    ▼                                                                               │
+//!    SendRequest ─▶ SaveCache ──────────────────────────────────────────────────────▶│
+//!    ▼ may be tried once more
+//!    (SaveCache) ─▶ Pause ─▶ back to where the credential is made
+//! ```
+//!
+//! Every stage has two functions: `enter` says whether the stage is needed, `resume` what an answer means. A stage that is not
+//! needed enters the next one. Every stage may end the flow with an error, which is a `Done` too.
+//!
+//! # What does not compile
+//!
+//! Answering twice:
+//!
+//! ```compile_fail,E0382
+//! # fn f(sign: entra_proto::SignAssertion, now: entra_proto::Now) {
+//! let first = sign.resume(Ok(entra_proto::Signature::new(vec![])), now);
+//! let again = sign.resume(Ok(entra_proto::Signature::new(vec![])), now);
+//! # }
+//! ```
+//!
+//! Answering another question:
+//!
+//! ```compile_fail,E0308
+//! # fn f(sign: entra_proto::SignAssertion, partition: entra_proto::Partition, now: entra_proto::Now) {
+//! let step = sign.resume(Ok(partition), now);
+//! # }
+//! ```
+//!
+//! Forgetting the time:
+//!
+//! ```compile_fail,E0061
+//! # fn f(sign: entra_proto::SignAssertion) {
+//! let step = sign.resume(Ok(entra_proto::Signature::new(vec![])));
+//! # }
+//! ```
+//!
+//! Forgetting a kind of step:
+//!
+//! ```compile_fail,E0004
+//! # fn f(step: entra_proto::Step) -> u8 {
+//! match step {
+//!     entra_proto::Step::Done(_) => 0,
+//!     entra_proto::Step::SendRequest(_) => 1,
+//! }
+//! # }
+//! ```
+//!
+//! Making up an ending:
+//!
+//! ```compile_fail,E0451
+//! # fn f(token: entra_proto::AccessToken) {
+//! let done = entra_proto::Done { result: Ok(token), renewal: None };
+//! # }
+//! ```
+
+use std::time::Duration;
+
+use crate::cache::PartitionKey;
+use crate::plan::{Decided, Plan, Reading};
+use crate::region::Region;
+use crate::secret::Seed;
+use crate::time::Now;
+
+mod discover_instance;
+mod discover_region;
+mod done;
+mod load_cache;
+mod material;
+mod obtain_assertion;
+mod obtain_certificate;
+mod pause;
+mod save_cache;
+mod send_request;
+mod sign_assertion;
+mod take_turn;
+mod throttle;
+
+pub use discover_instance::DiscoverInstance;
+pub use discover_region::DiscoverRegion;
+pub use done::Done;
+pub use load_cache::LoadCache;
+pub use material::{ClientAssertion, ProviderContext};
+pub use obtain_assertion::ObtainAssertion;
+pub use obtain_certificate::ObtainCertificate;
+pub use pause::Pause;
+pub use save_cache::SaveCache;
+pub use send_request::{SendRequest, Transport};
+pub use sign_assertion::SignAssertion;
+pub use take_turn::{TakeTurn, Turn};
+
+/// The next thing that somebody outside has to do: a question that only its own kind of answer moves forward, once.
+///
+/// Closed on purpose: a new kind of step has to break every driver at compile time. Dropping a step gives the flow up; the core
+/// has nothing to undo.
+#[derive(Debug)]
+#[must_use = "a step does nothing until its question is answered"]
+#[expect(clippy::exhaustive_enums, reason = "see above")]
+pub enum Step {
+    /// Fetch what is remembered under a key.
+    LoadCache(LoadCache),
+    /// Wait for whoever fetches the same.
+    TakeTurn(TakeTurn),
+    /// Ask the instance metadata service where this machine is.
+    DiscoverRegion(DiscoverRegion),
+    /// Ask Entra whether it knows a host, or an OpenID provider for its configuration.
+    DiscoverInstance(DiscoverInstance),
+    /// Ask the application's provider for an assertion and, maybe, its certificate.
+    ObtainAssertion(ObtainAssertion),
+    /// Ask the application's provider for a certificate.
+    ObtainCertificate(ObtainCertificate),
+    /// Sign an assertion of ours.
+    SignAssertion(SignAssertion),
+    /// Send the token request.
+    SendRequest(SendRequest),
+    /// Let some time pass.
+    Pause(Pause),
+    /// Remember something.
+    SaveCache(SaveCache),
+    /// Nothing: it is over.
+    Done(Done),
+}
+
+/// What every stage may know of its flow.
+pub(crate) struct Flow {
+    plan: Plan,
+    seed: Seed,
+    began: Now,
+    correlation_id: String,
+    attempt: Attempt,
+    /// How many token requests were sent.
+    sent: u8,
+    key: PartitionKey,
+    /// Settled once per flow, for all attempts.
+    region: Option<Settled>,
+}
+
+/// Which attempt it is: there are two at most (rule 12).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Attempt {
+    First,
+    Last,
+}
+
+/// How the question of the region was settled.
+#[derive(Clone)]
+pub(crate) enum Settled {
+    Region(Region),
+    NoRegion,
+}
+
+impl Plan {
+    /// Begins a flow. `seed` is the only randomness that it will use.
+    pub fn start(self, seed: Seed, now: Now) -> Step {
+        let decided = self.decided();
+        let correlation_id = match &decided.request.correlation_id {
+            Some(id) => id.clone(),
+            None => seed.uuid("correlation id", 0),
+        };
+        let offered = decided
+            .request
+            .offered
+            .filter(|_| decided.reading == Reading::Cache);
+        let key = decided.key.clone();
+        let flow = Box::new(Flow {
+            key: key.clone(),
+            seed,
+            began: now,
+            correlation_id,
+            attempt: Attempt::First,
+            sent: 0,
+            region: None,
+            plan: self,
+        });
+        match (flow.decided().answer_names_key, offered) {
+            (true, Some(offered)) => load_cache::offered(flow, key.with_certificate(Some(offered))),
+            (true, None) => material::name_key(flow, None, now),
+            (false, _) => load_cache::enter(flow, None, now),
+        }
+    }
+}
+
+impl Flow {
+    fn decided(&self) -> &Decided {
+        self.plan.decided()
+    }
+
+    /// When the whole flow has to be over, on the monotonic clock.
+    fn deadline(&self) -> Duration {
+        self.began
+            .monotonic()
+            .saturating_add(self.plan.allowed_time())
+    }
+
+    fn attempt_number(&self) -> u32 {
+        match self.attempt {
+            Attempt::First => 0,
+            Attempt::Last => 1,
+        }
+    }
+}
+
+impl std::fmt::Debug for Flow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Flow")
+            .field("plan", &self.plan)
+            .field("correlation_id", &self.correlation_id)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,212 @@
+//! Settle where the token endpoint is. Known hosts and listed ones need nobody; an unknown host of Entra's is asked about, and
+//! an OpenID provider names its endpoint. Everything but a clear yes fails closed (rule 7).
+
+use std::time::Duration;
+
+use http::{Request, Response};
+
+use crate::authority::AuthorityKind;
+use crate::cache::{CacheUpdate, Fact, Note, PartitionKey};
+use crate::error::{Error, Failure};
+use crate::region::Region;
+use crate::secret::Body;
+use crate::time::{Now, Span};
+use crate::wire::metadata;
+
+use super::load_cache::{self, Look};
+use super::material::{Held, Prepared};
+use super::{Flow, Settled, Step, Transport, done, save_cache, take_turn, throttle};
+
+/// How long a validated host and a fetched endpoint are believed.
+const LASTS: Duration = Duration::from_secs(24 * 3_600);
+/// How long a document may take.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// Send [`request`](Self::request): is this host one of Entra's, or where is this provider's token endpoint?
+#[derive(Debug)]
+#[must_use]
+pub struct DiscoverInstance {
+    flow: Box<Flow>,
+    key: PartitionKey,
+    prepared: Prepared,
+    request: Request<Body>,
+    deadline: Duration,
+}
+
+pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
+    let endpoint = match endpoint(&flow, &held) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return done::failed(&flow, error),
+    };
+    let prepared = Prepared { held, endpoint };
+    match key(&flow, &prepared) {
+        Some(key) => load_cache::instance(flow, key, prepared, Look::First),
+        None => throttle::enter(flow, prepared, now),
+    }
+}
+
+/// The endpoint by the closed table of hosts (rule 7).
+fn endpoint(flow: &Flow, held: &Held) -> Result<String, Error> {
+    let configuration = flow.plan.configuration();
+    let tenant = flow.decided().tenant.as_ref();
+    let region = region(flow);
+    let url = match held.material.binding() {
+        Some(_) => configuration
+            .authority
+            .mtls_endpoint(tenant, region, configuration.listed)?,
+        None => configuration.authority.plain_endpoint(tenant, region)?,
+    };
+    Ok(url.into())
+}
+
+fn region(flow: &Flow) -> Option<&Region> {
+    match &flow.region {
+        Some(Settled::Region(region)) => Some(region),
+        Some(Settled::NoRegion) | None => None,
+    }
+}
+
+/// Under which key the answer is remembered, if anybody has to be asked.
+fn key(flow: &Flow, prepared: &Prepared) -> Option<PartitionKey> {
+    let configuration = flow.plan.configuration();
+    let authority = &configuration.authority;
+    let needed = match authority.kind() {
+        AuthorityKind::Oidc => true,
+        AuthorityKind::Entra => {
+            let plain = prepared.held.material.binding().is_none();
+            plain
+                && configuration.instance_discovery
+                && !configuration.listed
+                && !authority.is_known()
+        }
+        AuthorityKind::Dsts | AuthorityKind::Adfs | AuthorityKind::B2c | AuthorityKind::Ciam => {
+            false
+        }
+    };
+    needed.then(|| {
+        PartitionKey::fact(Fact::Instance {
+            authority: authority.cache_name(),
+        })
+    })
+}
+
+/// Goes on with what is remembered of an earlier answer.
+pub(super) fn looked(
+    flow: Box<Flow>,
+    mut prepared: Prepared,
+    note: Option<&Note>,
+    look: Look,
+    now: Now,
+) -> Step {
+    let lasts = |span: &Span| !span.left(now).is_zero();
+    match (note, look) {
+        (Some(Note::ValidInstance(span)), _) if lasts(span) => throttle::enter(flow, prepared, now),
+        (Some(Note::TokenEndpoint(endpoint, span)), _) if lasts(span) => {
+            prepared.endpoint.clone_from(endpoint);
+            throttle::enter(flow, prepared, now)
+        }
+        (_, look) => match (key(&flow, &prepared), look) {
+            (None, _) => throttle::enter(flow, prepared, now),
+            (Some(key), Look::First) => take_turn::instance(flow, key, prepared),
+            (Some(key), Look::WithTurn) => ask(flow, key, prepared, now),
+        },
+    }
+}
+
+fn ask(flow: Box<Flow>, key: PartitionKey, prepared: Prepared, now: Now) -> Step {
+    let authority = &flow.plan.configuration().authority;
+    let url = match authority.kind() {
+        AuthorityKind::Oidc => authority.configuration_url(),
+        AuthorityKind::Entra
+        | AuthorityKind::Dsts
+        | AuthorityKind::Adfs
+        | AuthorityKind::B2c
+        | AuthorityKind::Ciam => metadata::instance_url(authority, flow.decided().tenant.as_ref()),
+    };
+    let request = Request::get(url)
+        .header("accept", "application/json")
+        .header("client-request-id", flow.correlation_id.as_str())
+        .body(Body::empty());
+    match request {
+        Ok(request) => Step::DiscoverInstance(DiscoverInstance {
+            deadline: now
+                .monotonic()
+                .saturating_add(TIME_LIMIT)
+                .min(flow.deadline()),
+            flow,
+            key,
+            prepared,
+            request,
+        }),
+        Err(_) => done::failed(
+            &flow,
+            metadata::invalid_instance("the authority gives no URL to ask"),
+        ),
+    }
+}
+
+impl DiscoverInstance {
+    /// The largest answer worth reading, in bytes.
+    pub const MAX_RESPONSE: usize = 64 * 1_024;
+
+    /// What to send.
+    #[must_use]
+    pub fn request(&self) -> &Request<Body> {
+        &self.request
+    }
+
+    /// How to connect: always without a client certificate.
+    #[must_use]
+    pub fn transport(&self) -> &Transport {
+        &Transport::Plain
+    }
+
+    /// When to give up, on the monotonic clock.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Goes on if the answer is a clear yes; anything else, or none, ends the flow with `invalid_instance`.
+    pub fn resume(self, answer: Result<Response<Body>, Failure>, now: Now) -> Step {
+        let (flow, mut prepared) = (self.flow, self.prepared);
+        let configuration = flow.plan.configuration();
+        let span = Span::new(now, LASTS);
+        let judged = match &answer {
+            Err(_) => Err(metadata::invalid_instance(
+                "nobody answered the question about the authority's host",
+            )),
+            Ok(response) if response.body().expose().len() > Self::MAX_RESPONSE => Err(
+                metadata::invalid_instance("the answer about the authority's host is too large"),
+            ),
+            Ok(response) => {
+                let (status, body) = (response.status().as_u16(), response.body().expose());
+                match configuration.authority.kind() {
+                    AuthorityKind::Oidc => metadata::token_endpoint(
+                        status,
+                        body,
+                        &configuration.authority,
+                        &configuration.known_authorities,
+                    )
+                    .map(|url| Note::TokenEndpoint(url.into(), span)),
+                    AuthorityKind::Entra
+                    | AuthorityKind::Dsts
+                    | AuthorityKind::Adfs
+                    | AuthorityKind::B2c
+                    | AuthorityKind::Ciam => {
+                        metadata::check_instance(status, body).map(|()| Note::ValidInstance(span))
+                    }
+                }
+            }
+        };
+        match judged {
+            Err(error) => done::failed(&flow, error),
+            Ok(note) => {
+                if let Note::TokenEndpoint(endpoint, _) = &note {
+                    prepared.endpoint.clone_from(endpoint);
+                }
+                save_cache::instance(flow, self.key, CacheUpdate::note(note), prepared)
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Settle the region: by configuration, from memory, or by asking the instance metadata service (rule 6). What mutual TLS
+//! makes of a region that was not found is decided here too (rule 5).
+
+use std::time::Duration;
+
+use http::Request;
+use http::Response;
+
+use crate::cache::{CacheUpdate, Fact, Note, PartitionKey};
+use crate::error::{Code, Error, Failure};
+use crate::region::{Region, RegionChoice, RegionPolicy};
+use crate::secret::Body;
+use crate::time::{Now, Span};
+use crate::wire::metadata;
+
+use super::load_cache::{self, Look};
+use super::material::Held;
+use super::{Flow, Settled, Step, discover_instance, done, save_cache, take_turn};
+
+/// How long the metadata service may take for one answer.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// How long a failure is remembered.
+const FAILURE_LASTS: Duration = Duration::from_secs(300);
+
+/// Send [`request`](Self::request) to the instance metadata service, directly: never through a proxy.
+#[derive(Debug)]
+#[must_use]
+pub struct DiscoverRegion {
+    flow: Box<Flow>,
+    key: PartitionKey,
+    held: Held,
+    probe: Probe,
+    request: Request<Body>,
+    deadline: Duration,
+}
+
+/// Which of the three requests it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Probe {
+    Region,
+    Versions,
+    NewestRegion,
+}
+
+pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
+    let configuration = flow.plan.configuration();
+    let settled = match &configuration.region {
+        _ if !configuration.authority.is_entra() => Some(Settled::NoRegion),
+        RegionChoice::None => Some(Settled::NoRegion),
+        RegionChoice::Named(region) | RegionChoice::FromVariable(region) => {
+            Some(Settled::Region(region.clone()))
+        }
+        RegionChoice::AskMetadata => flow.region.clone(),
+    };
+    match settled {
+        Some(settled) => settle(flow, held, settled, now),
+        None => {
+            let key = PartitionKey::fact(Fact::Region {
+                client: configuration.id.clone(),
+            });
+            load_cache::region(flow, key, held, Look::First)
+        }
+    }
+}
+
+/// Goes on with what is remembered of an earlier discovery.
+pub(super) fn looked(
+    flow: Box<Flow>,
+    held: Held,
+    note: Option<&Note>,
+    look: Look,
+    now: Now,
+) -> Step {
+    let key = || {
+        PartitionKey::fact(Fact::Region {
+            client: flow.plan.configuration().id.clone(),
+        })
+    };
+    match (note, look) {
+        (Some(Note::Region(region)), _) => {
+            let settled = Settled::Region(region.clone());
+            settle(flow, held, settled, now)
+        }
+        (Some(Note::NoRegion(span)), _) if !span.left(now).is_zero() => {
+            settle(flow, held, Settled::NoRegion, now)
+        }
+        (_, Look::First) => {
+            let key = key();
+            take_turn::region(flow, key, held)
+        }
+        (_, Look::WithTurn) => {
+            let key = key();
+            probe(
+                flow,
+                key,
+                held,
+                Probe::Region,
+                Some(metadata::METADATA_VERSION),
+                now,
+            )
+        }
+    }
+}
+
+fn probe(
+    flow: Box<Flow>,
+    key: PartitionKey,
+    held: Held,
+    probe: Probe,
+    version: Option<&str>,
+    now: Now,
+) -> Step {
+    let request = Request::get(metadata::region_url(version))
+        .header("metadata", "true")
+        .body(Body::empty());
+    match request {
+        Ok(request) => Step::DiscoverRegion(DiscoverRegion {
+            deadline: now
+                .monotonic()
+                .saturating_add(TIME_LIMIT)
+                .min(flow.deadline()),
+            flow,
+            key,
+            held,
+            probe,
+            request,
+        }),
+        // The URL has no part that could be wrong; were it so, the region is not found.
+        Err(_) => found(flow, key, held, None, now),
+    }
+}
+
+impl DiscoverRegion {
+    /// The largest answer worth reading, in bytes.
+    pub const MAX_RESPONSE: usize = 64 * 1_024;
+
+    /// What to send, over plain HTTP.
+    #[must_use]
+    pub fn request(&self) -> &Request<Body> {
+        &self.request
+    }
+
+    /// When to give up, on the monotonic clock.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Goes on. A 400 means that the service does not know the version, and is asked once for those that it knows; any other
+    /// answer without a valid region, or none, is a failed discovery.
+    pub fn resume(self, answer: Result<Response<Body>, Failure>, now: Now) -> Step {
+        let (status, body) = match &answer {
+            Ok(response) => (response.status().as_u16(), response.body().expose()),
+            Err(_) => (0, &[][..]),
+        };
+        let (flow, key, held) = (self.flow, self.key, self.held);
+        match (self.probe, status) {
+            (_, _) if body.len() > Self::MAX_RESPONSE => found(flow, key, held, None, now),
+            (Probe::Region, 400) => probe(flow, key, held, Probe::Versions, None, now),
+            (Probe::Versions, 200 | 400) => match metadata::newest_version(body) {
+                Some(version) => probe(flow, key, held, Probe::NewestRegion, Some(&version), now),
+                None => found(flow, key, held, None, now),
+            },
+            (Probe::Region | Probe::NewestRegion, 200) => {
+                found(flow, key, held, metadata::region(body), now)
+            }
+            (Probe::Region | Probe::Versions | Probe::NewestRegion, _) => {
+                found(flow, key, held, None, now)
+            }
+        }
+    }
+}
+
+/// Remembers what was found: a region for the life of the client, a failure for five minutes.
+fn found(flow: Box<Flow>, key: PartitionKey, held: Held, region: Option<Region>, now: Now) -> Step {
+    let (note, settled) = match region {
+        Some(region) => (Note::Region(region.clone()), Settled::Region(region)),
+        None => (
+            Note::NoRegion(Span::new(now, FAILURE_LASTS)),
+            Settled::NoRegion,
+        ),
+    };
+    save_cache::region(flow, key, CacheUpdate::note(note), held, settled)
+}
+
+/// Applies rule 5: mutual TLS with Entra needs the region that was asked for, unless the policy allows the global host.
+pub(super) fn settle(mut flow: Box<Flow>, held: Held, settled: Settled, now: Now) -> Step {
+    let configuration = flow.plan.configuration();
+    let required = held.material.binding().is_some()
+        && configuration.authority.is_entra()
+        && configuration.region_policy == RegionPolicy::Required;
+    match settled {
+        Settled::NoRegion if required => {
+            let error = Error::new(
+                Code::RegionRequired,
+                "mutual TLS needs a region, and its discovery failed",
+            );
+            done::failed(&flow, error)
+        }
+        settled @ (Settled::Region(_) | Settled::NoRegion) => {
+            flow.region = Some(settled);
+            discover_instance::enter(flow, held, now)
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The end: the token or the error, and maybe a renewal worth doing.
+
+use crate::cache::Entry;
+use crate::error::Error;
+use crate::plan::Plan;
+use crate::time::Now;
+use crate::token::{AccessToken, TokenSource};
+
+use super::{Flow, Step};
+
+/// How it ended.
+#[derive(Debug)]
+#[must_use]
+pub struct Done {
+    result: Result<AccessToken, Error>,
+    renewal: Option<Plan>,
+}
+
+pub(super) fn failed(flow: &Flow, error: Error) -> Step {
+    Step::Done(Done {
+        result: Err(error.in_flow(&flow.correlation_id, flow.sent)),
+        renewal: None,
+    })
+}
+
+pub(super) fn granted(token: AccessToken) -> Step {
+    Step::Done(Done {
+        result: Ok(token),
+        renewal: None,
+    })
+}
+
+/// A hit. A PoP token goes out with the certificate that it was stored with, not with one that was offered (rule 10).
+pub(super) fn remembered(flow: &Flow, entry: &Entry, now: Now) -> Step {
+    let due = entry.renewal_is_due(now);
+    let left = entry.life.left(now);
+    let token = AccessToken {
+        secret: entry.token.clone(),
+        kind: flow.decided().kind,
+        source: TokenSource::Cache,
+        binding_certificate: entry.certificate.clone(),
+        expires_in: left,
+        expires_at: now.wall().saturating_add(left),
+        renewal_due: due,
+        region: entry.region.clone(),
+        token_endpoint: None,
+        refresh_token: None,
+        id_token: None,
+        correlation_id: flow.correlation_id.clone(),
+        attempts: 0,
+    };
+    Step::Done(Done {
+        result: Ok(token),
+        renewal: due.then(|| flow.plan.renewing()),
+    })
+}
+
+impl Done {
+    /// The token, or why there is none.
+    ///
+    /// # Errors
+    /// Every code of [`Error`]'s table but those of building a client.
+    pub fn into_result(self) -> Result<AccessToken, Error> {
+        self.result
+    }
+
+    /// The result, by reference: what whoever waited for this flow is told.
+    pub fn result(&self) -> &Result<AccessToken, Error> {
+        &self.result
+    }
+
+    /// A second flow worth running in the background: the token serves but is getting old. Whoever starts it joins the one
+    /// renewal that goes on; a renewal that fails hides nothing.
+    pub fn take_renewal(&mut self) -> Option<Plan> {
+        self.renewal.take()
+    }
+}

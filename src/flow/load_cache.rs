@@ -1,0 +1,127 @@
+//! Look into the cache: for the token first, before anybody is asked for anything (rule 4); later for notes about the region,
+//! the host and throttling. A cache that can't be read is an empty cache.
+
+use crate::cache::{Partition, PartitionKey, Wanted};
+use crate::error::Failure;
+use crate::plan::Reading;
+use crate::time::Now;
+
+use super::material::{Held, Prepared};
+use super::{Flow, Step, discover_instance, discover_region, done, material, take_turn, throttle};
+
+/// Fetch what is remembered under [`key`](Self::key).
+#[derive(Debug)]
+#[must_use]
+pub struct LoadCache {
+    flow: Box<Flow>,
+    key: PartitionKey,
+    purpose: Purpose,
+}
+
+#[derive(Debug)]
+enum Purpose {
+    /// Under the certificate that the driver offered, before the provider is asked.
+    Offered,
+    /// Before the turn.
+    First(Option<Held>),
+    /// With the turn: whoever had it before may have fetched the token.
+    WithTurn(Option<Held>),
+    /// With the turn, after the provider named another certificate than before.
+    Renamed(Held),
+    Region(Held, Look),
+    Instance(Prepared, Look),
+    Throttle(Prepared),
+}
+
+/// Which look for a fact it is: with the turn there is no other to wait for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Look {
+    First,
+    WithTurn,
+}
+
+fn step(flow: Box<Flow>, key: PartitionKey, purpose: Purpose) -> Step {
+    Step::LoadCache(LoadCache { flow, key, purpose })
+}
+
+/// Under a certificate that was offered; it is forgotten again whatever comes of it.
+pub(super) fn offered(flow: Box<Flow>, key: PartitionKey) -> Step {
+    step(flow, key, Purpose::Offered)
+}
+
+/// Requests that bypass reading go on to queue, and those that nobody can share go on alone.
+pub(super) fn enter(flow: Box<Flow>, held: Option<Held>, now: Now) -> Step {
+    let key = flow.key.clone();
+    match flow.decided().reading {
+        Reading::Cache => step(flow, key, Purpose::First(held)),
+        Reading::Bypass => take_turn::enter(flow, held),
+        Reading::Never => material::enter(flow, held, now),
+    }
+}
+
+pub(super) fn with_turn(flow: Box<Flow>, held: Option<Held>) -> Step {
+    let key = flow.key.clone();
+    step(flow, key, Purpose::WithTurn(held))
+}
+
+pub(super) fn renamed(flow: Box<Flow>, held: Held) -> Step {
+    let key = flow.key.clone();
+    step(flow, key, Purpose::Renamed(held))
+}
+
+pub(super) fn region(flow: Box<Flow>, key: PartitionKey, held: Held, look: Look) -> Step {
+    step(flow, key, Purpose::Region(held, look))
+}
+
+pub(super) fn instance(flow: Box<Flow>, key: PartitionKey, prepared: Prepared, look: Look) -> Step {
+    step(flow, key, Purpose::Instance(prepared, look))
+}
+
+pub(super) fn throttle(flow: Box<Flow>, key: PartitionKey, prepared: Prepared) -> Step {
+    step(flow, key, Purpose::Throttle(prepared))
+}
+
+impl LoadCache {
+    /// Where to look.
+    #[must_use]
+    pub fn key(&self) -> &PartitionKey {
+        &self.key
+    }
+
+    /// Goes on with what was found.
+    pub fn resume(self, found: Result<Partition, Failure>, now: Now) -> Step {
+        let found = found.unwrap_or_default();
+        let flow = self.flow;
+        let wanted = match (flow.decided().reading, flow.plan.is_renewal()) {
+            (Reading::Bypass | Reading::Never, _) => Wanted::Since(flow.began),
+            (Reading::Cache, true) => Wanted::Fresh,
+            (Reading::Cache, false) => Wanted::Any,
+        };
+        let hit = || found.find(&flow.decided().scopes, wanted, now);
+        match self.purpose {
+            Purpose::Offered => match hit() {
+                Some(entry) => done::remembered(&flow, entry, now),
+                None => material::name_key(flow, Some(self.key), now),
+            },
+            Purpose::First(held) => match hit() {
+                Some(entry) => done::remembered(&flow, entry, now),
+                None => take_turn::enter(flow, held),
+            },
+            Purpose::WithTurn(held) => match hit() {
+                Some(entry) => done::remembered(&flow, entry, now),
+                None => material::enter(flow, held, now),
+            },
+            Purpose::Renamed(held) => match hit() {
+                Some(entry) => done::remembered(&flow, entry, now),
+                None => discover_region::enter(flow, held, now),
+            },
+            Purpose::Region(held, look) => {
+                discover_region::looked(flow, held, found.note(), look, now)
+            }
+            Purpose::Instance(prepared, look) => {
+                discover_instance::looked(flow, prepared, found.note(), look, now)
+            }
+            Purpose::Throttle(prepared) => throttle::looked(flow, prepared, found.note(), now),
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! What proves the client in one attempt: made once, judged once, and handed on whole (rules 3 and 16).
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::cache::{PartitionKey, TokenKind};
+use crate::certificate::{Certificate, CertificateChain};
+use crate::credential::check_assertion;
+use crate::error::{Code, Error, Failure};
+use crate::plan::{CertificateUse, Proof, Reading};
+use crate::secret::Secret;
+use crate::time::Now;
+use crate::wire::json::Json;
+
+use super::{
+    Attempt, Flow, Step, discover_region, done, load_cache, obtain_assertion, obtain_certificate,
+};
+
+/// How long a provider's answer may be held while waiting for a turn (rule 3).
+const HELD_AT_MOST: Duration = Duration::from_secs(60);
+
+/// What one call of an assertion provider returned: an assertion and, maybe, the certificate that it is bound to. One value,
+/// because two halves from two calls are AADSTS500181.
+///
+/// ```
+/// use entra_proto::{CertificateChain, ClientAssertion, Secret};
+///
+/// let plain = ClientAssertion::new(Secret::new("header.claims.signature"));
+/// let pair = ClientAssertion::bound(Secret::new("header.claims.signature"), CertificateChain::new(vec![]));
+/// assert!(!format!("{plain:?} {pair:?}").contains("claims"));
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClientAssertion {
+    assertion: Secret,
+    certificate: Option<CertificateChain>,
+}
+
+impl ClientAssertion {
+    /// An assertion alone: plain transport, `jwt-bearer`.
+    #[must_use]
+    pub const fn new(assertion: Secret) -> Self {
+        Self {
+            assertion,
+            certificate: None,
+        }
+    }
+
+    /// A pair: mutual TLS with this certificate, `jwt-pop`.
+    #[must_use]
+    pub const fn bound(assertion: Secret, certificate: CertificateChain) -> Self {
+        Self {
+            assertion,
+            certificate: Some(certificate),
+        }
+    }
+}
+
+/// What a provider is told: the same in every call of a flow, whatever transport follows (rule 3).
+#[derive(Clone, Eq, PartialEq)]
+pub struct ProviderContext {
+    client_id: String,
+    tenant: Option<String>,
+    authority: String,
+    token_endpoint: String,
+    capabilities: Vec<String>,
+    claims: Option<String>,
+    fmi_path: Option<String>,
+    correlation_id: String,
+}
+
+impl ProviderContext {
+    pub(super) fn of(flow: &Flow) -> Self {
+        let decided = flow.decided();
+        let configuration = flow.plan.configuration();
+        let tenant = decided.tenant.as_ref();
+        Self {
+            client_id: configuration.id.clone(),
+            tenant: tenant.map(|tenant| tenant.as_str().to_owned()),
+            authority: configuration.authority.url(tenant),
+            token_endpoint: configuration.authority.own_token_endpoint(tenant),
+            capabilities: configuration.capabilities.clone(),
+            claims: decided.request.claims.clone(),
+            fmi_path: decided.request.assertion_fmi_path.clone(),
+            correlation_id: flow.correlation_id.clone(),
+        }
+    }
+
+    /// The application (client) id.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// The tenant that the request uses, if this kind of authority has tenants.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+
+    /// The authority's URL for that tenant.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The authority's own token endpoint for that tenant, plain and without a region: an audience that stays the same.
+    #[must_use]
+    pub fn token_endpoint(&self) -> &str {
+        &self.token_endpoint
+    }
+
+    /// The client's capabilities.
+    #[must_use]
+    pub fn capabilities(&self) -> &[String] {
+        &self.capabilities
+    }
+
+    /// The claims as the caller wrote them, not merged with the capabilities.
+    #[must_use]
+    pub fn claims(&self) -> Option<&str> {
+        self.claims.as_deref()
+    }
+
+    /// The request's `assertion_fmi_path`.
+    #[must_use]
+    pub fn fmi_path(&self) -> Option<&str> {
+        self.fmi_path.as_deref()
+    }
+
+    /// The request's correlation id.
+    #[must_use]
+    pub fn correlation_id(&self) -> &str {
+        &self.correlation_id
+    }
+}
+
+impl fmt::Debug for ProviderContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderContext")
+            .field("client_id", &self.client_id)
+            .field("token_endpoint", &self.token_endpoint)
+            .field("correlation_id", &self.correlation_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What proves the client, judged.
+#[derive(Clone)]
+pub(super) enum Material {
+    Secret(Secret),
+    /// An assertion from elsewhere and, maybe, its certificate: the pair.
+    Assertion(Secret, Option<Certificate>),
+    Certificate(Certificate, CertificateUse),
+    OwnClaims(Certificate, Json<'static>, CertificateUse),
+}
+
+impl Material {
+    /// The certificate of the handshake: the transport follows from this and from nothing else (rule 1).
+    pub(super) fn binding(&self) -> Option<&Certificate> {
+        match self {
+            Self::Assertion(_, binding) => binding.as_ref(),
+            Self::Certificate(certificate, use_of) if use_of.presents() => Some(certificate),
+            Self::Secret(_) | Self::Certificate(..) | Self::OwnClaims(..) => None,
+        }
+    }
+}
+
+/// Material, and when a provider made it.
+pub(super) struct Held {
+    pub(super) material: Material,
+    obtained: Option<Duration>,
+}
+
+impl Held {
+    pub(super) fn is_fresh(&self, now: Now) -> bool {
+        self.obtained
+            .is_none_or(|obtained| now.monotonic().saturating_sub(obtained) <= HELD_AT_MOST)
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held")
+            .field("binding", &self.material.binding())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Material, and where it goes.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) held: Held,
+    pub(super) endpoint: String,
+}
+
+/// What a provider is asked for.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// The certificate that keys the cache. It was not found under this key, if somebody offered one.
+    NameKey { missed: Option<PartitionKey> },
+    /// What the next attempt sends.
+    Send,
+}
+
+/// Asks first, because only the answer can name the key (rule 4).
+pub(super) fn name_key(flow: Box<Flow>, missed: Option<PartitionKey>, now: Now) -> Step {
+    ask(flow, Asked::NameKey { missed }, now)
+}
+
+/// Goes on with what is held, if it is fresh, or makes it anew.
+pub(super) fn enter(flow: Box<Flow>, held: Option<Held>, now: Now) -> Step {
+    match held.filter(|held| held.is_fresh(now)) {
+        Some(held) => discover_region::enter(flow, held, now),
+        None => ask(flow, Asked::Send, now),
+    }
+}
+
+fn ask(flow: Box<Flow>, asked: Asked, now: Now) -> Step {
+    let material = match &flow.decided().proof {
+        Proof::AskAssertion { .. } => return obtain_assertion::enter(flow, asked),
+        Proof::AskCertificate(_) => return obtain_certificate::enter(flow, asked),
+        Proof::Secret(secret) => Material::Secret(secret.clone()),
+        Proof::Assertion(assertion) => Material::Assertion(assertion.clone(), None),
+        Proof::Certificate(certificate, use_of) => {
+            Material::Certificate(certificate.clone(), *use_of)
+        }
+        Proof::OwnClaims(certificate, claims, use_of) => {
+            Material::OwnClaims(certificate.clone(), claims.clone(), *use_of)
+        }
+    };
+    let held = Held {
+        material,
+        obtained: None,
+    };
+    route(flow, asked, held, now)
+}
+
+/// Judges what the assertion's provider answered: first the assertion, then its certificate (rule 3).
+pub(super) fn assertion_answered(
+    flow: Box<Flow>,
+    asked: Asked,
+    answer: Result<ClientAssertion, Failure>,
+    now: Now,
+) -> Step {
+    let judged = answer
+        .map_err(|failure| {
+            provider_failed(
+                Code::AssertionProviderFailed,
+                "the assertion provider failed",
+                failure,
+            )
+        })
+        .and_then(|answer| judge_assertion(&flow, answer));
+    answered(flow, asked, judged, now)
+}
+
+fn judge_assertion(flow: &Flow, answer: ClientAssertion) -> Result<Material, Error> {
+    check_assertion(&answer.assertion)?;
+    // A provider of assertions alone can't cause mutual TLS, whatever it returns (rule 2).
+    let pair = matches!(flow.decided().proof, Proof::AskAssertion { pair: true });
+    let binding = answer
+        .certificate
+        .filter(|_| pair)
+        .map(Certificate::parse)
+        .transpose()?;
+    if flow.decided().kind == TokenKind::MtlsPop && binding.is_none() {
+        return Err(Error::new(
+            Code::CertificateNotProvided,
+            "the provider returned an assertion without a certificate",
+        ));
+    }
+    Ok(Material::Assertion(answer.assertion, binding))
+}
+
+/// Judges what the certificate's provider answered.
+pub(super) fn certificate_answered(
+    flow: Box<Flow>,
+    asked: Asked,
+    answer: Result<Option<CertificateChain>, Failure>,
+    now: Now,
+) -> Step {
+    let judged = answer
+        .map_err(|failure| {
+            provider_failed(
+                Code::CertificateProviderFailed,
+                "the certificate provider failed",
+                failure,
+            )
+        })
+        .and_then(|answer| judge_certificate(&flow, answer));
+    answered(flow, asked, judged, now)
+}
+
+fn judge_certificate(flow: &Flow, answer: Option<CertificateChain>) -> Result<Material, Error> {
+    let use_of = match flow.decided().proof {
+        Proof::AskCertificate(use_of) => use_of,
+        Proof::Secret(_)
+        | Proof::Assertion(_)
+        | Proof::AskAssertion { .. }
+        | Proof::Certificate(..)
+        | Proof::OwnClaims(..) => CertificateUse::Present,
+    };
+    match answer {
+        Some(chain) => {
+            Certificate::parse(chain).map(|certificate| Material::Certificate(certificate, use_of))
+        }
+        None if use_of.presents() => Err(Error::new(
+            Code::CertificateNotProvided,
+            "the provider returned no certificate",
+        )),
+        None => Err(Error::new(
+            Code::InvalidClientAssertion,
+            "the provider returned no certificate to sign an assertion with",
+        )),
+    }
+}
+
+fn provider_failed(code: Code, what: &'static str, failure: Failure) -> Error {
+    Error::new(code, what).detail(failure.into_detail())
+}
+
+fn answered(flow: Box<Flow>, asked: Asked, judged: Result<Material, Error>, now: Now) -> Step {
+    match judged {
+        Ok(material) => {
+            let held = Held {
+                material,
+                obtained: Some(now.monotonic()),
+            };
+            route(flow, asked, held, now)
+        }
+        Err(error) => done::failed(&flow, error),
+    }
+}
+
+/// The pair replaces the one before whole, the key included; then its transport is judged: tenant, region, host (rule 16).
+fn route(mut flow: Box<Flow>, asked: Asked, held: Held, now: Now) -> Step {
+    let decided = flow.decided();
+    let impossible = || decided.mtls.as_ref().err().cloned();
+    let naming = matches!(asked, Asked::NameKey { .. });
+    // A Bearer hit comes before all that only a network request needs; a PoP request has no way but mutual TLS.
+    let judged_now =
+        held.material.binding().is_some() && (!naming || decided.kind == TokenKind::MtlsPop);
+    if judged_now && let Some(error) = impossible() {
+        return done::failed(&flow, error);
+    }
+    let key = match decided.answer_names_key {
+        true => decided
+            .key
+            .with_certificate(held.material.binding().map(Certificate::thumbprint)),
+        false => decided.key.clone(),
+    };
+    let renamed = key != flow.key;
+    flow.key = key;
+    match asked {
+        Asked::NameKey { missed } if missed.as_ref() == Some(&flow.key) => {
+            super::take_turn::enter(flow, Some(held))
+        }
+        Asked::NameKey { .. } => load_cache::enter(flow, Some(held), now),
+        Asked::Send
+            if renamed
+                && flow.attempt == Attempt::First
+                && flow.decided().reading == Reading::Cache =>
+        {
+            load_cache::renamed(flow, held)
+        }
+        Asked::Send => discover_region::enter(flow, held, now),
+    }
+}

@@ -1,0 +1,126 @@
+//! Remember something: the token before it is handed out, or a note. A cache that can't be written does not spoil the flow.
+
+use std::time::Duration;
+
+use crate::cache::{CacheUpdate, PartitionKey};
+use crate::error::{Error, Failure};
+use crate::time::Now;
+use crate::token::AccessToken;
+
+use super::material::{Held, Prepared};
+use super::{Flow, Settled, Step, discover_region, done, throttle as throttle_stage};
+
+/// Apply [`update`](Self::update) to what is remembered under [`key`](Self::key).
+#[derive(Debug)]
+#[must_use]
+pub struct SaveCache {
+    key: PartitionKey,
+    update: CacheUpdate,
+    then: Then,
+}
+
+enum Then {
+    Granted(Box<AccessToken>),
+    Region(Box<Flow>, Held, Settled),
+    Instance(Box<Flow>, Prepared),
+    Refused(Box<Flow>, After),
+}
+
+/// What follows a refusal.
+pub(super) enum After {
+    Fail(Error),
+    TryAgain { until: Duration },
+}
+
+pub(super) fn token(flow: &Flow, update: CacheUpdate, token: AccessToken) -> Step {
+    Step::SaveCache(SaveCache {
+        key: flow.key.clone(),
+        update,
+        then: Then::Granted(Box::new(token)),
+    })
+}
+
+pub(super) fn region(
+    flow: Box<Flow>,
+    key: PartitionKey,
+    update: CacheUpdate,
+    held: Held,
+    settled: Settled,
+) -> Step {
+    Step::SaveCache(SaveCache {
+        key,
+        update,
+        then: Then::Region(flow, held, settled),
+    })
+}
+
+pub(super) fn instance(
+    flow: Box<Flow>,
+    key: PartitionKey,
+    update: CacheUpdate,
+    prepared: Prepared,
+) -> Step {
+    Step::SaveCache(SaveCache {
+        key,
+        update,
+        then: Then::Instance(flow, prepared),
+    })
+}
+
+pub(super) fn throttle(
+    flow: Box<Flow>,
+    key: PartitionKey,
+    update: CacheUpdate,
+    after: After,
+) -> Step {
+    Step::SaveCache(SaveCache {
+        key,
+        update,
+        then: Then::Refused(flow, after),
+    })
+}
+
+impl SaveCache {
+    /// Where it is remembered.
+    #[must_use]
+    pub fn key(&self) -> &PartitionKey {
+        &self.key
+    }
+
+    /// What changes there.
+    #[must_use]
+    pub fn update(&self) -> &CacheUpdate {
+        &self.update
+    }
+
+    /// Whether what the flow took its latest turn for is done with this: the driver then gives that turn back, and whoever
+    /// waited for it finds the answer in the cache while this flow goes on.
+    #[must_use]
+    pub fn ends_turn(&self) -> bool {
+        match self.then {
+            Then::Granted(_) | Then::Region(..) | Then::Instance(..) => true,
+            Then::Refused(..) => false,
+        }
+    }
+
+    /// Goes on, whether it could be written or not.
+    pub fn resume(self, _saved: Result<(), Failure>, now: Now) -> Step {
+        match self.then {
+            Then::Granted(token) => done::granted(*token),
+            Then::Region(flow, held, settled) => discover_region::settle(flow, held, settled, now),
+            Then::Instance(flow, prepared) => throttle_stage::enter(flow, prepared, now),
+            Then::Refused(flow, after) => after.go_on(flow, now),
+        }
+    }
+}
+
+impl std::fmt::Debug for Then {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Granted(_) => "hand the token out",
+            Self::Region(..) => "go on with the region",
+            Self::Instance(..) => "go on with the endpoint",
+            Self::Refused(..) => "go on after the refusal",
+        })
+    }
+}

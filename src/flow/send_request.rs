@@ -1,0 +1,398 @@
+//! Send the token request, and judge what comes back: a token, a refusal, or something to try once more (rules 8, 12, 13).
+
+use std::time::Duration;
+
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, Response};
+
+use crate::cache::{CacheUpdate, Entry, Note, TokenKind};
+use crate::certificate::Certificate;
+use crate::error::{Code, Error, Failure, FailureKind};
+use crate::plan::Reading;
+use crate::request::Grant;
+use crate::secret::{Body, Secret};
+use crate::time::{Now, Span};
+use crate::token::{AccessToken, TokenSource};
+use crate::wire::form::Form;
+use crate::wire::retry_after;
+use crate::wire::token::{Granted, refused};
+
+use super::material::{Material, Prepared};
+use super::save_cache::After;
+use super::{Attempt, Flow, Settled, Step, done, pause, save_cache, throttle};
+
+/// RFC 7523 §2.2.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// Entra's own: the assertion is bound to the certificate of the connection.
+const JWT_POP: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-pop";
+/// The grant of RFC 7523 §2.1, which Entra uses for on-behalf-of.
+const ON_BEHALF_OF: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/// The pause before the second attempt where the service names none, and how much chance adds to it.
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_JITTER_MILLIS: u64 = 1_000;
+/// How much chance adds to `refresh_in` at most.
+const RENEWAL_JITTER: u64 = 300;
+
+/// How to open the connection. It says nothing of the token's kind (rule 1).
+///
+/// Closed on purpose: a driver that can't present a certificate must fail, not leave it out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "see above")]
+pub enum Transport {
+    /// TLS that authenticates the server alone.
+    Plain,
+    /// TLS with this certificate, over connections that never carried another.
+    Mtls(Certificate),
+}
+
+/// Send [`request`](Self::request) over [`transport`](Self::transport). Redirects are not followed, bodies not decompressed.
+#[derive(Debug)]
+#[must_use]
+pub struct SendRequest {
+    flow: Box<Flow>,
+    endpoint: String,
+    transport: Transport,
+    request: Request<Body>,
+}
+
+pub(super) fn enter(
+    mut flow: Box<Flow>,
+    prepared: Prepared,
+    signed: Option<Secret>,
+    now: Now,
+) -> Step {
+    if now.monotonic() >= flow.deadline() {
+        return done::failed(&flow, Error::deadline_passed());
+    }
+    let material = &prepared.held.material;
+    let transport = material
+        .binding()
+        .cloned()
+        .map_or(Transport::Plain, Transport::Mtls);
+    let body = body(&flow, material, signed.as_ref());
+    match request(&flow, &prepared.endpoint, body) {
+        Ok(request) => {
+            flow.sent = flow.sent.saturating_add(1);
+            Step::SendRequest(SendRequest {
+                flow,
+                endpoint: prepared.endpoint,
+                transport,
+                request,
+            })
+        }
+        Err(_) => done::failed(
+            &flow,
+            Error::new(
+                Code::InvalidRequestParameter,
+                "the request can't be put into HTTP",
+            ),
+        ),
+    }
+}
+
+fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
+    let decided = flow.decided();
+    let asked = &decided.request;
+    let mut form = Form::with_room();
+    form.field("client_id", &flow.plan.configuration().id);
+    let mut assertion = |kind, assertion| {
+        form.field("client_assertion_type", kind);
+        form.field("client_assertion", assertion);
+    };
+    match (material, signed) {
+        (_, Some(signed)) => assertion(JWT_BEARER, signed.expose()),
+        (Material::Assertion(text, Some(_)), None) => assertion(JWT_POP, text.expose()),
+        (Material::Assertion(text, None), None) => assertion(JWT_BEARER, text.expose()),
+        (Material::Secret(secret), None) => form.field("client_secret", secret.expose()),
+        (Material::Certificate(..) | Material::OwnClaims(..), None) => {}
+    }
+    form.field("scope", &decided.scope_text);
+    form.optional("claims", decided.claims.as_deref());
+    match &asked.grant {
+        Grant::ClientCredentials => form.field("grant_type", "client_credentials"),
+        Grant::OnBehalfOf(user_assertion) => {
+            form.field("grant_type", ON_BEHALF_OF);
+            form.field("assertion", user_assertion.expose());
+            form.field("requested_token_use", "on_behalf_of");
+        }
+        Grant::RefreshToken(token) => {
+            form.field("grant_type", "refresh_token");
+            form.field("refresh_token", token.expose());
+        }
+        Grant::AuthorizationCode {
+            code,
+            redirect_uri,
+            verifier,
+        } => {
+            form.field("grant_type", "authorization_code");
+            form.field("code", code.expose());
+            form.field("redirect_uri", redirect_uri);
+            form.optional("code_verifier", verifier.as_ref().map(Secret::expose));
+        }
+    }
+    if decided.kind == TokenKind::MtlsPop {
+        form.field("token_type", TokenKind::MtlsPop.as_str());
+    }
+    form.optional("fmi_path", asked.fmi_path.as_deref());
+    form.encode()
+}
+
+fn request(flow: &Flow, endpoint: &str, body: Body) -> Result<Request<Body>, http::Error> {
+    Request::post(endpoint)
+        .header(ACCEPT, HeaderValue::from_static("application/json"))
+        .header(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        )
+        .header("client-request-id", flow.correlation_id.as_str())
+        .header("return-client-request-id", HeaderValue::from_static("true"))
+        .header("x-client-sku", HeaderValue::from_static("entra-proto"))
+        .header(
+            "x-client-ver",
+            HeaderValue::from_static(env!("CARGO_PKG_VERSION")),
+        )
+        // Tells Entra that it may break a loop with 429 and `Retry-After`.
+        .header(
+            "x-ms-lib-capability",
+            HeaderValue::from_static("retry-after, h429"),
+        )
+        .body(body)
+}
+
+impl SendRequest {
+    /// The largest answer worth reading, in bytes.
+    pub const MAX_RESPONSE: usize = 256 * 1_024;
+
+    /// What to send.
+    #[must_use]
+    pub fn request(&self) -> &Request<Body> {
+        &self.request
+    }
+
+    /// How to connect.
+    #[must_use]
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// When to give up, on the monotonic clock.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.flow.deadline()
+    }
+
+    /// The largest answer worth reading, in bytes; more is [`FailureKind::TooLarge`].
+    #[must_use]
+    pub fn max_response(&self) -> usize {
+        Self::MAX_RESPONSE
+    }
+
+    /// Goes on: a token is remembered and ends the flow; what may pass is tried once more after a pause; all else is an error.
+    pub fn resume(self, answer: Result<Response<Body>, Failure>, now: Now) -> Step {
+        let response = match answer {
+            Ok(response) => response,
+            Err(failure) => return self.transport_failed(failure, now),
+        };
+        let (status, headers) = (response.status().as_u16(), response.headers());
+        let body = response.body().expose();
+        let judged = if body.len() > Self::MAX_RESPONSE {
+            Err(too_large())
+        } else if is_encoded(headers) {
+            Err(Error::new(
+                Code::InvalidTokenResponse,
+                "the answer is compressed, which was not asked for",
+            ))
+        } else if status == 200 {
+            Granted::read(body, self.flow.decided().kind)
+        } else {
+            return self.refused(refused(status, body), headers, now);
+        };
+        match judged {
+            Ok(granted) => self.granted(granted, now),
+            Err(error) => done::failed(&self.flow, error),
+        }
+    }
+
+    fn granted(self, granted: Granted, now: Now) -> Step {
+        let Self {
+            flow,
+            endpoint,
+            transport,
+            ..
+        } = self;
+        let decided = flow.decided();
+        let certificate = match (decided.kind, transport) {
+            (TokenKind::MtlsPop, Transport::Mtls(certificate)) => Some(certificate),
+            (TokenKind::MtlsPop | TokenKind::Bearer, Transport::Plain | Transport::Mtls(_)) => None,
+        };
+        // A PoP token is of no use once its certificate has ended (rule 13).
+        let certificate_left = certificate.as_ref().map_or(Duration::MAX, |certificate| {
+            certificate.not_after().saturating_sub(now.wall())
+        });
+        let life = granted.life.min(certificate_left);
+        let region = match &flow.region {
+            Some(Settled::Region(region)) => Some(region.clone()),
+            Some(Settled::NoRegion) | None => None,
+        };
+        let token = AccessToken {
+            secret: granted.token,
+            kind: decided.kind,
+            source: TokenSource::Network,
+            binding_certificate: certificate,
+            expires_in: life,
+            expires_at: now.wall().saturating_add(life),
+            renewal_due: false,
+            region,
+            token_endpoint: Some(endpoint),
+            refresh_token: granted.refresh_token,
+            id_token: granted.id_token,
+            correlation_id: flow.correlation_id.clone(),
+            attempts: flow.sent,
+        };
+        if life.is_zero() || decided.reading == Reading::Never {
+            return done::granted(token);
+        }
+        let entry = Entry {
+            scopes: decided.scopes.clone(),
+            token: token.secret.clone(),
+            life: Span::new(now, life),
+            renew_at_age: granted
+                .renew_in
+                .map(|renew_in| jittered(&flow, renew_in))
+                .filter(|age| *age < life),
+            certificate: token.binding_certificate.clone(),
+            region: token.region.clone(),
+        };
+        save_cache::token(&flow, CacheUpdate::entry(entry), token)
+    }
+
+    fn refused(self, error: Error, headers: &HeaderMap, now: Now) -> Step {
+        let passing = matches!(error.http_status(), Some(408 | 429 | 500..=599));
+        if !passing {
+            return done::failed(&self.flow, error);
+        }
+        let wait = retry_after::read(headers, now.wall());
+        // A 429 that does not say how long is not followed by another request.
+        let may_repeat = wait.is_some() || error.http_status() != Some(429);
+        let error = error.retry_after(wait);
+        let after = self.after(error.clone(), wait, may_repeat, now);
+        match wait.filter(|wait| !wait.is_zero()) {
+            None => after.go_on(self.flow, now),
+            Some(wait) => {
+                let key = throttle::key(&self.flow, &self.endpoint);
+                let note = Note::Throttled(error, Span::new(now, wait));
+                save_cache::throttle(self.flow, key, CacheUpdate::note(note), after)
+            }
+        }
+    }
+
+    fn transport_failed(self, failure: Failure, now: Now) -> Step {
+        let (code, what, may_repeat) = match failure.kind() {
+            FailureKind::Connect => (
+                Code::ConnectionFailed,
+                "no connection to the token endpoint could be made",
+                true,
+            ),
+            FailureKind::Closed => (
+                Code::ConnectionFailed,
+                "the connection ended before the answer was whole",
+                true,
+            ),
+            FailureKind::Timeout => (
+                Code::RequestTimeout,
+                "the token endpoint did not answer in time",
+                true,
+            ),
+            FailureKind::TooLarge => return done::failed(&self.flow, too_large()),
+            FailureKind::CertificateNotRequested => (
+                Code::CertificateNotRequested,
+                "the server never asked for the client certificate, so nothing was sent",
+                false,
+            ),
+            FailureKind::CertificateRejected => {
+                return done::failed(&self.flow, self.rejected().detail(failure.into_detail()));
+            }
+            FailureKind::Tls
+            | FailureKind::Provider
+            | FailureKind::UnsupportedAlgorithm
+            | FailureKind::Cache => (
+                Code::TlsFailed,
+                "no trusted TLS connection to the token endpoint could be made",
+                false,
+            ),
+        };
+        let error = Error::new(code, what).detail(failure.into_detail());
+        self.after(error, None, may_repeat, now)
+            .go_on(self.flow, now)
+    }
+
+    fn rejected(&self) -> Error {
+        let which = match &self.transport {
+            Transport::Mtls(certificate) => format!(
+                "the server refused the client certificate {}",
+                certificate.thumbprint()
+            ),
+            Transport::Plain => {
+                "the server wants a client certificate, and this request has none".to_owned()
+            }
+        };
+        Error::new(Code::ClientCertificateRejected, which)
+    }
+
+    /// Decides between the second attempt and the end (rule 12): the pause has to fit into the deadline.
+    fn after(&self, error: Error, wait: Option<Duration>, may_repeat: bool, now: Now) -> After {
+        let pause = wait.unwrap_or_else(|| {
+            let chance = self.flow.seed.derive("pause", self.flow.attempt_number());
+            let millis = u128::from_be_bytes(chance)
+                .checked_rem(u128::from(PAUSE_JITTER_MILLIS))
+                .unwrap_or(0);
+            PAUSE.saturating_add(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+        });
+        let until = now.monotonic().saturating_add(pause);
+        if may_repeat && self.flow.attempt == Attempt::First && until < self.flow.deadline() {
+            After::TryAgain { until }
+        } else {
+            After::Fail(error)
+        }
+    }
+}
+
+impl After {
+    pub(super) fn go_on(self, flow: Box<Flow>, now: Now) -> Step {
+        match self {
+            Self::Fail(error) => done::failed(&flow, error),
+            Self::TryAgain { until } => pause::enter(flow, until, now),
+        }
+    }
+}
+
+fn too_large() -> Error {
+    Error::new(
+        Code::ResponseTooLarge,
+        "the answer is larger than any token response",
+    )
+}
+
+/// A `Content-Encoding` that was not asked for: a small answer that unpacks to a large one (CWE-409).
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// The age from which renewing is due: `refresh_in` and by chance up to five minutes more, so that a fleet that started together
+/// does not renew together; never so much that renewing would begin only after the token has stopped to serve.
+fn jittered(flow: &Flow, renew_in: Duration) -> Duration {
+    let most = renew_in
+        .as_secs()
+        .checked_div(10)
+        .unwrap_or(0)
+        .min(RENEWAL_JITTER);
+    let chance = u128::from_be_bytes(flow.seed.derive("renewal", 0));
+    let seconds = chance
+        .checked_rem(u128::from(most).saturating_add(1))
+        .unwrap_or(0);
+    renew_in.saturating_add(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}

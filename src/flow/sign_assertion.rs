@@ -1,0 +1,118 @@
+//! Sign an assertion of ours (rule 9): made for the very URL that it goes to, with a fresh `jti` for each attempt.
+
+use crate::certificate::Certificate;
+use crate::error::{Code, Error, Failure, FailureKind};
+use crate::plan::CertificateUse;
+use crate::secret::Secret;
+use crate::time::Now;
+use crate::wire::assertion::{Algorithm, Claims, Signature, SigningInput};
+use crate::wire::json::Json;
+
+use super::material::{Material, Prepared};
+use super::{Flow, Step, done, send_request};
+
+/// Sign [`input`](Self::input) with the key of its certificate.
+#[derive(Debug)]
+#[must_use]
+pub struct SignAssertion {
+    flow: Box<Flow>,
+    prepared: Prepared,
+    input: SigningInput,
+}
+
+/// Assertions from elsewhere and secrets need no signature; a certificate that is only presented needs none either (rule 8).
+pub(super) fn enter(flow: Box<Flow>, prepared: Prepared, now: Now) -> Step {
+    let signed = match &prepared.held.material {
+        Material::Secret(_)
+        | Material::Assertion(..)
+        | Material::Certificate(_, CertificateUse::Present) => None,
+        Material::Certificate(certificate, _) => Some(certificate.clone()),
+        Material::OwnClaims(certificate, ..) => Some(certificate.clone()),
+    };
+    match signed {
+        None => send_request::enter(flow, prepared, None, now),
+        Some(certificate) => {
+            let takes_ps256 = flow.plan.configuration().authority.takes_ps256();
+            match Algorithm::first(&certificate, takes_ps256) {
+                Ok(algorithm) => ask(flow, prepared, &certificate, algorithm, now),
+                Err(error) => done::failed(&flow, error),
+            }
+        }
+    }
+}
+
+fn ask(
+    flow: Box<Flow>,
+    prepared: Prepared,
+    certificate: &Certificate,
+    algorithm: Algorithm,
+    now: Now,
+) -> Step {
+    let (own, use_of): (Option<&Json<'static>>, _) = match &prepared.held.material {
+        Material::OwnClaims(_, claims, use_of) => (Some(claims), *use_of),
+        Material::Certificate(_, use_of) => (None, *use_of),
+        Material::Secret(_) | Material::Assertion(..) => (None, CertificateUse::Present),
+    };
+    let x5c = match use_of {
+        CertificateUse::Sign { x5c } => x5c,
+        CertificateUse::SignAndPresent | CertificateUse::Present => true,
+    };
+    let claims = Claims {
+        audience: &prepared.endpoint,
+        client: &flow.plan.configuration().id,
+        id: &flow.seed.uuid("jti", flow.attempt_number()),
+        now: now.wall(),
+        own,
+    };
+    let input = claims.to_sign(certificate, algorithm, x5c);
+    Step::SignAssertion(SignAssertion {
+        flow,
+        prepared,
+        input,
+    })
+}
+
+impl SignAssertion {
+    /// What to sign, with which key and by which algorithm.
+    #[must_use]
+    pub fn input(&self) -> &SigningInput {
+        &self.input
+    }
+
+    /// Goes on with the signature. A key that can't do PS256 ([`FailureKind::UnsupportedAlgorithm`]) is asked for RS256 once
+    /// (MSAL.NET PR 6126).
+    pub fn resume(self, signature: Result<Signature, Failure>, now: Now) -> Step {
+        let failure = match signature {
+            Ok(signature) => match self.input.complete(&signature) {
+                Ok(assertion) => return self.signed(assertion, now),
+                Err(error) => return done::failed(&self.flow, error),
+            },
+            Err(failure) => failure,
+        };
+        let fall_back = self
+            .input
+            .algorithm()
+            .next()
+            .filter(|_| failure.kind() == FailureKind::UnsupportedAlgorithm);
+        match fall_back {
+            Some(algorithm) => {
+                let certificate = self.input.certificate().clone();
+                ask(self.flow, self.prepared, &certificate, algorithm, now)
+            }
+            None => {
+                let what = format!(
+                    "the signer did not sign with {}",
+                    self.input.algorithm().as_str()
+                );
+                done::failed(
+                    &self.flow,
+                    Error::new(Code::SigningFailed, what).detail(failure.into_detail()),
+                )
+            }
+        }
+    }
+
+    fn signed(self, assertion: Secret, now: Now) -> Step {
+        send_request::enter(self.flow, self.prepared, Some(assertion), now)
+    }
+}

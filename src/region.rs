@@ -1,0 +1,294 @@
+//! Azure regions: the one constructor of a region's name, and which source of it counts (rule 6).
+
+use std::fmt;
+
+use crate::error::{Code, Error, shown};
+
+/// The name of an Azure region: `[a-z0-9]{1,32}`.
+///
+/// A region becomes the first label of a host name, so this is checked byte by byte, never trimmed and never repaired: what a
+/// URL parser would make of `fake.com/x` or of a full-width digit is another host (MSAL.NET issue 6060).
+///
+/// ```
+/// use entra_proto::Region;
+///
+/// assert_eq!(Region::parse("EastUS2")?.as_str(), "eastus2");
+/// assert_eq!(Region::parse("fake.com/x").unwrap_err().code(), "invalid_region");
+/// # Ok::<(), entra_proto::Error>(())
+/// ```
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Region(Box<str>);
+
+impl Region {
+    /// Lower-cases ASCII letters and accepts the name or refuses it whole.
+    ///
+    /// # Errors
+    /// `invalid_region`.
+    pub fn parse(name: &str) -> Result<Self, Error> {
+        let plain =
+            (1..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if plain {
+            Ok(Self(name.to_ascii_lowercase().into()))
+        } else {
+            Err(Error::new(
+                Code::InvalidRegion,
+                format!("\"{}\" is no region's name", shown(name)),
+            ))
+        }
+    }
+
+    /// The name, in lower case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where the application says that its region comes from.
+///
+/// The names `TryAutoDetect` (discover) and `DisableMsalForceRegion` (none) are MSAL's control words, in any case of letters.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RegionSource {
+    /// Nothing configured: `MSAL_FORCE_REGION` serves if it is set.
+    #[default]
+    Unset,
+    /// This region, or one of the control words; judged when the client is built.
+    Named(String),
+    /// `REGION_NAME`, then the instance metadata service.
+    Discover,
+}
+
+/// What to do when mutual TLS meets an Entra authority without a region (rule 5).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum RegionPolicy {
+    /// It is an error, raised before anything is sent (MSAL.NET at PR 5670).
+    #[default]
+    Required,
+    /// The cloud's global mTLS host serves (MSAL.NET since PR 5902).
+    Optional,
+}
+
+/// The variables of the environment that matter, as the driver read them. Empty counts as not set.
+///
+/// ```
+/// use entra_proto::Environment;
+///
+/// let environment = Environment::read(|name| std::env::var(name).ok());
+/// # let _ = environment;
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Environment {
+    region_name: Option<String>,
+    force_region: Option<String>,
+    disable_region: bool,
+}
+
+impl Environment {
+    /// Asks `variable` for `REGION_NAME`, `MSAL_FORCE_REGION` and `MSAL_DISABLE_REGION`.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name| variable(name).filter(|value| !value.is_empty());
+        Self {
+            region_name: set("REGION_NAME"),
+            force_region: set("MSAL_FORCE_REGION"),
+            disable_region: set("MSAL_DISABLE_REGION").is_some(),
+        }
+    }
+}
+
+/// What configuration and environment come to, decided once when the client is built.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum RegionChoice {
+    None,
+    Named(Region),
+    /// Discovered from `REGION_NAME`, without asking anybody.
+    FromVariable(Region),
+    /// To be asked of the instance metadata service.
+    AskMetadata,
+}
+
+impl RegionChoice {
+    /// The first source that counts, in the order of rule 6.
+    pub(crate) fn decide(source: &RegionSource, environment: &Environment) -> Result<Self, Error> {
+        let configured = match source {
+            RegionSource::Unset => None,
+            RegionSource::Discover => Some(Self::discover(environment)),
+            RegionSource::Named(name) => Some(Self::named(name, environment)?),
+        };
+        if environment.disable_region {
+            return Ok(Self::None);
+        }
+        match (configured, &environment.force_region) {
+            (Some(choice), _) => Ok(choice),
+            (None, Some(forced)) => Self::named(forced, environment),
+            (None, None) => Ok(Self::None),
+        }
+    }
+
+    fn named(name: &str, environment: &Environment) -> Result<Self, Error> {
+        if name.eq_ignore_ascii_case("TryAutoDetect") {
+            Ok(Self::discover(environment))
+        } else if name.eq_ignore_ascii_case("DisableMsalForceRegion") {
+            Ok(Self::None)
+        } else {
+            Region::parse(name).map(Self::Named)
+        }
+    }
+
+    /// Azure Functions writes the display name ("East US 2", MSAL.NET issue 2772), so this variable alone loses its spaces.
+    fn discover(environment: &Environment) -> Self {
+        let name = environment.region_name.as_deref().unwrap_or_default();
+        match Region::parse(&name.replace(' ', "")) {
+            Ok(region) => Self::FromVariable(region),
+            Err(_) => Self::AskMetadata,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i37_all_names_of_one_and_two_bytes_pass_or_fail_by_the_rule() {
+        let passes = |byte: u8| byte.is_ascii_alphanumeric();
+        for first in 0..=0x7f_u8 {
+            let one = char::from(first).to_string();
+            assert_eq!(Region::parse(&one).is_ok(), passes(first));
+            for second in 0..=0x7f_u8 {
+                let two = format!("{one}{}", char::from(second));
+                assert_eq!(
+                    Region::parse(&two).is_ok(),
+                    passes(first) && passes(second),
+                    "{two:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn sec07_t01_what_a_url_parser_would_repair_is_refused() {
+        for name in [
+            "",
+            " eastus",
+            "eastus\n",
+            "east\tus",
+            "fake.com/x",
+            "?x",
+            "#x",
+            "east\\us",
+            "e\u{3002}us",
+            "\u{ff10}us",
+            "%2e",
+            "a@b",
+            "east-us",
+        ] {
+            assert!(Region::parse(name).is_err(), "{name:?}");
+        }
+        assert!(Region::parse(&"a".repeat(32)).is_ok());
+        assert!(Region::parse(&"a".repeat(33)).is_err());
+    }
+
+    fn environment(pairs: &'static [(&str, &str)]) -> Environment {
+        Environment::read(|name| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn named(name: &str) -> RegionSource {
+        RegionSource::Named(name.to_owned())
+    }
+
+    #[test]
+    fn d6_the_first_source_that_counts_wins() {
+        let region = |name| RegionChoice::Named(Region::parse(name).unwrap());
+        let rows: &[(RegionSource, Environment, RegionChoice)] = &[
+            (RegionSource::Unset, environment(&[]), RegionChoice::None),
+            (
+                RegionSource::Unset,
+                environment(&[("REGION_NAME", "eastus")]),
+                RegionChoice::None,
+            ),
+            (
+                RegionSource::Unset,
+                environment(&[("MSAL_FORCE_REGION", "westus3")]),
+                region("westus3"),
+            ),
+            (
+                RegionSource::Unset,
+                environment(&[("MSAL_FORCE_REGION", "")]),
+                RegionChoice::None,
+            ),
+            (
+                RegionSource::Unset,
+                environment(&[("MSAL_FORCE_REGION", "tryautodetect")]),
+                RegionChoice::AskMetadata,
+            ),
+            (
+                RegionSource::Unset,
+                environment(&[("MSAL_FORCE_REGION", "DISABLEMSALFORCEREGION")]),
+                RegionChoice::None,
+            ),
+            (
+                named("disableMsalForceRegion"),
+                environment(&[("MSAL_FORCE_REGION", "westus3")]),
+                RegionChoice::None,
+            ),
+            (
+                named("eastus"),
+                environment(&[("MSAL_FORCE_REGION", "westus3")]),
+                region("eastus"),
+            ),
+            (
+                named("eastus"),
+                environment(&[("MSAL_DISABLE_REGION", "1")]),
+                RegionChoice::None,
+            ),
+            (
+                named("TRYAUTODETECT"),
+                environment(&[]),
+                RegionChoice::AskMetadata,
+            ),
+            (
+                RegionSource::Discover,
+                environment(&[("REGION_NAME", "East US 2")]),
+                RegionChoice::FromVariable(Region::parse("eastus2").unwrap()),
+            ),
+            (
+                RegionSource::Discover,
+                environment(&[("REGION_NAME", "east/us")]),
+                RegionChoice::AskMetadata,
+            ),
+            // A control word is a plain name in REGION_NAME.
+            (
+                RegionSource::Discover,
+                environment(&[("REGION_NAME", "TryAutoDetect")]),
+                RegionChoice::FromVariable(Region::parse("tryautodetect").unwrap()),
+            ),
+        ];
+        for (source, environment, choice) in rows {
+            assert_eq!(
+                RegionChoice::decide(source, environment).as_ref(),
+                Ok(choice),
+                "{source:?} {environment:?}"
+            );
+        }
+        assert!(
+            RegionChoice::decide(
+                &RegionSource::Unset,
+                &environment(&[("MSAL_FORCE_REGION", "a.b")])
+            )
+            .is_err()
+        );
+    }
+}

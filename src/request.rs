@@ -1,0 +1,224 @@
+//! Requests: what a caller wants, before anything is decided.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::certificate::Thumbprint;
+use crate::secret::Secret;
+
+/// How long an acquisition may take unless the request says otherwise.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What a caller wants.
+///
+/// ```
+/// use entra_proto::TokenRequest;
+///
+/// let bearer = TokenRequest::for_app(["https://vault.azure.net/.default"]);
+/// let bound = bearer.clone().proof_of_possession();
+/// assert_ne!(bearer, bound);
+/// ```
+#[derive(Clone, Eq, PartialEq)]
+pub struct TokenRequest {
+    pub(crate) grant: Grant,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) pop: bool,
+    pub(crate) tenant: Option<String>,
+    pub(crate) claims: Option<String>,
+    pub(crate) bypass: bool,
+    pub(crate) fmi_path: Option<String>,
+    pub(crate) assertion_fmi_path: Option<String>,
+    pub(crate) partition: Option<String>,
+    pub(crate) correlation_id: Option<String>,
+    pub(crate) offered: Option<Thumbprint>,
+    pub(crate) deadline: Duration,
+}
+
+/// What stands behind the request: the application itself, or a user.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) enum Grant {
+    ClientCredentials,
+    OnBehalfOf(Secret),
+    RefreshToken(Secret),
+    AuthorizationCode {
+        code: Secret,
+        redirect_uri: String,
+        verifier: Option<Secret>,
+    },
+}
+
+impl TokenRequest {
+    fn of<T: Into<String>>(grant: Grant, scopes: impl IntoIterator<Item = T>) -> Self {
+        Self {
+            grant,
+            scopes: scopes.into_iter().map(Into::into).collect(),
+            pop: false,
+            tenant: None,
+            claims: None,
+            bypass: false,
+            fmi_path: None,
+            assertion_fmi_path: None,
+            partition: None,
+            correlation_id: None,
+            offered: None,
+            deadline: DEADLINE,
+        }
+    }
+
+    /// A token for the application itself (RFC 6749 §4.4).
+    #[must_use]
+    pub fn for_app<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Self {
+        Self::of(Grant::ClientCredentials, scopes)
+    }
+
+    /// A token for the user whose access token (for this application) is `user_assertion`. Remembered for that token alone.
+    #[must_use]
+    pub fn on_behalf_of<T: Into<String>>(
+        user_assertion: Secret,
+        scopes: impl IntoIterator<Item = T>,
+    ) -> Self {
+        Self::of(Grant::OnBehalfOf(user_assertion), scopes)
+    }
+
+    /// A token for a refresh token (RFC 6749 §6). It always asks the service.
+    #[must_use]
+    pub fn refreshing<T: Into<String>>(
+        refresh_token: Secret,
+        scopes: impl IntoIterator<Item = T>,
+    ) -> Self {
+        Self::of(Grant::RefreshToken(refresh_token), scopes)
+    }
+
+    /// A token for an authorization code (RFC 6749 §4.1.3), which was sent to `redirect_uri`. It always asks the service.
+    #[must_use]
+    pub fn redeeming<T: Into<String>>(
+        code: Secret,
+        redirect_uri: impl Into<String>,
+        scopes: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let grant = Grant::AuthorizationCode {
+            code,
+            redirect_uri: redirect_uri.into(),
+            verifier: None,
+        };
+        Self::of(grant, scopes)
+    }
+
+    /// With the verifier whose challenge went out with the authorization request (RFC 7636 §4.5). Other grants ignore it.
+    #[must_use]
+    pub fn code_verifier(mut self, code_verifier: Secret) -> Self {
+        if let Grant::AuthorizationCode { verifier, .. } = &mut self.grant {
+            *verifier = Some(code_verifier);
+        }
+        self
+    }
+
+    /// A token that only the holder of the certificate can use: `mtls_pop` (rule 8).
+    #[must_use]
+    pub fn proof_of_possession(self) -> Self {
+        Self { pop: true, ..self }
+    }
+
+    /// In another tenant than the authority's.
+    #[must_use]
+    pub fn tenant(self, tenant: impl Into<String>) -> Self {
+        Self {
+            tenant: Some(tenant.into()),
+            ..self
+        }
+    }
+
+    /// Answers a claims challenge (a JSON object): the cache is not read, but written (rule 11).
+    #[must_use]
+    pub fn claims(self, claims: impl Into<String>) -> Self {
+        Self {
+            claims: Some(claims.into()),
+            ..self
+        }
+    }
+
+    /// Straight from the service; what it answers is remembered.
+    #[must_use]
+    pub fn bypassing_cache(self) -> Self {
+        Self {
+            bypass: true,
+            ..self
+        }
+    }
+
+    /// For a federated managed identity's path, which goes into the body and the cache key.
+    #[must_use]
+    pub fn fmi_path(self, path: impl Into<String>) -> Self {
+        Self {
+            fmi_path: Some(path.into()),
+            ..self
+        }
+    }
+
+    /// The path that the assertion's provider is told; it goes into the cache key but not into the body.
+    #[must_use]
+    pub fn assertion_fmi_path(self, path: impl Into<String>) -> Self {
+        Self {
+            assertion_fmi_path: Some(path.into()),
+            ..self
+        }
+    }
+
+    /// Keeps this token apart under a name of the caller's own.
+    #[must_use]
+    pub fn partition(self, name: impl Into<String>) -> Self {
+        Self {
+            partition: Some(name.into()),
+            ..self
+        }
+    }
+
+    /// The id under which the service logs the request: a UUID. Without it one is made from the seed.
+    #[must_use]
+    pub fn correlation_id(self, id: impl Into<String>) -> Self {
+        Self {
+            correlation_id: Some(id.into()),
+            ..self
+        }
+    }
+
+    /// Names the certificate that the provider will most likely return, so that the cache can be looked at before it is asked
+    /// (rule 4). It never reaches the wire.
+    #[must_use]
+    pub fn offering(self, certificate: Thumbprint) -> Self {
+        Self {
+            offered: Some(certificate),
+            ..self
+        }
+    }
+
+    /// How long the whole acquisition may take; 30 s unless said.
+    #[must_use]
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// How long the whole acquisition may take: the driver gives up then.
+    #[must_use]
+    pub fn allowed_time(&self) -> Duration {
+        self.deadline
+    }
+}
+
+impl fmt::Debug for TokenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let grant = match self.grant {
+            Grant::ClientCredentials => "client credentials",
+            Grant::OnBehalfOf(_) => "on-behalf-of",
+            Grant::RefreshToken(_) => "refresh token",
+            Grant::AuthorizationCode { .. } => "authorization code",
+        };
+        f.debug_struct("TokenRequest")
+            .field("grant", &grant)
+            .field("scopes", &self.scopes)
+            .field("pop", &self.pop)
+            .field("tenant", &self.tenant)
+            .field("bypass", &self.bypass)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,149 @@
+//! What must not be printed: secrets, and bodies that carry them.
+//!
+//! Both are wiped when the last holder lets go, print nothing of what they hold, and offer one word, `expose`, to search for
+//! when auditing who reads them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+/// Text that must not be printed: a client secret, an assertion, a token. Clones share the text.
+///
+/// ```
+/// let secret = entra_proto::Secret::new("hunter2");
+/// assert_eq!(format!("{secret:?}"), "Secret([redacted])");
+/// assert_eq!(secret.expose(), "hunter2");
+/// ```
+#[derive(Clone, Eq, PartialEq)]
+pub struct Secret(Arc<Zeroizing<Box<str>>>);
+
+impl Secret {
+    /// Wraps `text`; a `String` is taken over without a copy where its capacity is its length.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(Arc::new(Zeroizing::new(text.into())))
+    }
+
+    /// The text itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret([redacted])")
+    }
+}
+
+/// The body of a request or of a response: bytes that may hold secrets.
+///
+/// `http::Request` prints its body through the body's own `Debug`, which is why this one prints nothing.
+///
+/// ```
+/// let body = entra_proto::Body::from(b"client_secret=hunter2".to_vec());
+/// assert_eq!(format!("{body:?}"), "Body([redacted])");
+/// assert_eq!(body.expose().len(), 21);
+/// ```
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Body(Zeroizing<Vec<u8>>);
+
+impl Body {
+    /// A body without bytes.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The bytes themselves.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    /// Takes the bytes over without a copy.
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body([redacted])")
+    }
+}
+
+/// The randomness of one flow, drawn by the driver from the system's generator.
+///
+/// Everything random in a flow follows from it (`jti`, jitter, correlation id), so the same seed gives the same flow.
+///
+/// ```
+/// let seed = entra_proto::Seed::from_bytes([7; 32]);
+/// assert_eq!(format!("{seed:?}"), "Seed([redacted])");
+/// ```
+#[derive(Clone, Eq, PartialEq)]
+pub struct Seed(Zeroizing<[u8; 32]>);
+
+impl Seed {
+    /// Wraps bytes that came from a cryptographic generator.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Sixteen bytes for one purpose; another `label` or `counter` gives unrelated ones.
+    pub(crate) fn derive(&self, label: &str, counter: u32) -> [u8; 16] {
+        use sha2::{Digest, Sha256};
+        let digest = Sha256::new()
+            .chain_update(self.0.as_slice())
+            .chain_update(label.as_bytes())
+            .chain_update(counter.to_be_bytes())
+            .finalize();
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().zip(digest) {
+            *to = from;
+        }
+        bytes
+    }
+
+    /// A random UUID (RFC 9562 §5.4) for one purpose.
+    pub(crate) fn uuid(&self, label: &str, counter: u32) -> String {
+        let mut bits = u128::from_be_bytes(self.derive(label, counter));
+        bits = bits & !(0xf << 76) | (0x4 << 76);
+        bits = bits & !(0x3 << 62) | (0x2 << 62);
+        let hex = format!("{bits:032x}");
+        let mut text = String::with_capacity(36);
+        for (place, digit) in hex.chars().enumerate() {
+            if matches!(place, 8 | 12 | 16 | 20) {
+                text.push('-');
+            }
+            text.push(digit);
+        }
+        text
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_has_the_version_and_variant_of_rfc_9562() {
+        let seed = Seed::from_bytes([3; 32]);
+        let text = seed.uuid("jti", 0);
+        assert_eq!(text.len(), 36);
+        assert_eq!(text.as_bytes()[14], b'4');
+        assert!(matches!(text.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
+        assert_ne!(text, seed.uuid("jti", 1));
+        assert_ne!(text, seed.uuid("id", 0));
+    }
+}

@@ -1,0 +1,109 @@
+//! Time as an argument: one value with both clocks, read by the driver and handed in.
+//!
+//! Tokens expire by the wall clock; a wall clock can jump. So every lifetime counts on the wall clock *and* on the monotonic
+//! one, and ends with whichever comes first.
+
+use std::time::Duration;
+
+/// What both clocks of the driver say now.
+///
+/// ```
+/// use std::time::Duration;
+/// use entra_proto::Now;
+///
+/// let now = Now::new(Duration::from_secs(1_798_761_600), Duration::ZERO);
+/// let later = now.after(Duration::from_secs(60));
+/// assert_eq!(later.wall(), Duration::from_secs(1_798_761_660));
+/// assert_eq!(later.monotonic(), Duration::from_secs(60));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Now {
+    wall: Duration,
+    monotonic: Duration,
+}
+
+impl Now {
+    /// `wall` is the time since the Unix epoch; `monotonic` the time since any fixed moment of this process.
+    #[must_use]
+    pub const fn new(wall: Duration, monotonic: Duration) -> Self {
+        Self { wall, monotonic }
+    }
+
+    /// Both clocks moved on by `time`, stopping at the end of time.
+    #[must_use]
+    pub const fn after(self, time: Duration) -> Self {
+        Self {
+            wall: self.wall.saturating_add(time),
+            monotonic: self.monotonic.saturating_add(time),
+        }
+    }
+
+    /// Time since the Unix epoch.
+    #[must_use]
+    pub const fn wall(self) -> Duration {
+        self.wall
+    }
+
+    /// Time since the moment that the driver counts from.
+    #[must_use]
+    pub const fn monotonic(self) -> Duration {
+        self.monotonic
+    }
+}
+
+/// A span that began at `start` and lasts `length` on both clocks.
+///
+/// Setting the wall clock back lengthens nothing, setting it forward ends the span early (security.md T11, I17, I18 in our
+/// threat model's numbering).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Span {
+    start: Now,
+    length: Duration,
+}
+
+impl Span {
+    pub(crate) const fn new(start: Now, length: Duration) -> Self {
+        Self { start, length }
+    }
+
+    /// What is left of it: the smaller of what the two clocks say.
+    pub(crate) fn left(self, now: Now) -> Duration {
+        let end = self.start.after(self.length);
+        let by_wall = end.wall.saturating_sub(now.wall);
+        let by_monotonic = end.monotonic.saturating_sub(now.monotonic);
+        by_wall.min(by_monotonic)
+    }
+
+    pub(crate) const fn start(self) -> Now {
+        self.start
+    }
+
+    pub(crate) const fn length(self) -> Duration {
+        self.length
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(wall: u64, monotonic: u64) -> Now {
+        Now::new(Duration::from_secs(wall), Duration::from_secs(monotonic))
+    }
+
+    #[test]
+    fn i18_setting_the_wall_clock_back_lengthens_nothing() {
+        let span = Span::new(at(1_000, 0), SECOND * 100);
+        assert_eq!(span.left(at(0, 100)), Duration::ZERO);
+        assert_eq!(span.left(at(0, 40)), SECOND * 60);
+    }
+
+    #[test]
+    fn i17_setting_the_wall_clock_forward_ends_it_early() {
+        let span = Span::new(at(1_000, 0), SECOND * 100);
+        assert_eq!(span.left(at(1_100, 1)), Duration::ZERO);
+        assert_eq!(span.left(at(u64::MAX, 1)), Duration::ZERO);
+    }
+}

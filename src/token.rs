@@ -1,0 +1,138 @@
+//! What a flow ends in when it ends well: an access token and what is known of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::cache::TokenKind;
+use crate::certificate::Certificate;
+use crate::region::Region;
+use crate::secret::Secret;
+
+/// An access token. Clones share its text.
+///
+/// ```no_run
+/// # fn call(token: &entra_proto::AccessToken) -> String {
+/// // What goes into the resource's `Authorization` header.
+/// format!("{} {}", token.token_type(), token.secret().expose())
+/// # }
+/// ```
+#[derive(Clone, Eq, PartialEq)]
+pub struct AccessToken {
+    pub(crate) secret: Secret,
+    pub(crate) kind: TokenKind,
+    pub(crate) source: TokenSource,
+    pub(crate) binding_certificate: Option<Certificate>,
+    pub(crate) expires_in: Duration,
+    pub(crate) expires_at: Duration,
+    pub(crate) renewal_due: bool,
+    pub(crate) region: Option<Region>,
+    pub(crate) token_endpoint: Option<String>,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) id_token: Option<Secret>,
+    pub(crate) correlation_id: String,
+    pub(crate) attempts: u8,
+}
+
+/// Where a token came from.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum TokenSource {
+    /// The service issued it for this request.
+    Network,
+    /// It was remembered.
+    Cache,
+}
+
+impl AccessToken {
+    /// The token's text.
+    #[must_use]
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// The kind, which is also the scheme of the `Authorization` header.
+    #[must_use]
+    pub fn token_type(&self) -> TokenKind {
+        self.kind
+    }
+
+    /// Whether it was fetched or remembered.
+    #[must_use]
+    pub fn source(&self) -> TokenSource {
+        self.source
+    }
+
+    /// The certificate that a PoP token is bound to: present it to the resource. A Bearer token has none, over whatever
+    /// transport it came (rule 2).
+    #[must_use]
+    pub fn binding_certificate(&self) -> Option<&Certificate> {
+        self.binding_certificate.as_ref()
+    }
+
+    /// How long it lives from the moment it was handed out.
+    #[must_use]
+    pub fn expires_in(&self) -> Duration {
+        self.expires_in
+    }
+
+    /// When it ends, as time since the Unix epoch by the driver's wall clock.
+    #[must_use]
+    pub fn expires_at(&self) -> Duration {
+        self.expires_at
+    }
+
+    /// Whether [`Done::take_renewal`](crate::Done::take_renewal) has a renewal to offer.
+    #[must_use]
+    pub fn renewal_is_due(&self) -> bool {
+        self.renewal_due
+    }
+
+    /// The region whose endpoint issued it.
+    #[must_use]
+    pub fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+
+    /// The URL that issued it; none if it was remembered.
+    #[must_use]
+    pub fn token_endpoint(&self) -> Option<&str> {
+        self.token_endpoint.as_deref()
+    }
+
+    /// The refresh token that came with it, if the grant brings one. It is not remembered.
+    #[must_use]
+    pub fn refresh_token(&self) -> Option<&Secret> {
+        self.refresh_token.as_ref()
+    }
+
+    /// The ID token that came with it, not validated: it tells the client about the user, it authorizes nothing.
+    #[must_use]
+    pub fn id_token(&self) -> Option<&Secret> {
+        self.id_token.as_ref()
+    }
+
+    /// The id under which the service logged this request.
+    #[must_use]
+    pub fn correlation_id(&self) -> &str {
+        &self.correlation_id
+    }
+
+    /// How many token requests were sent for it.
+    #[must_use]
+    pub fn attempts(&self) -> u8 {
+        self.attempts
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("kind", &self.kind)
+            .field("source", &self.source)
+            .field("binding_certificate", &self.binding_certificate)
+            .field("expires_in", &self.expires_in)
+            .field("region", &self.region)
+            .field("correlation_id", &self.correlation_id)
+            .finish_non_exhaustive()
+    }
+}
