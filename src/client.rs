@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::authority::Authority;
-use crate::credential::{CheckedCredential, Credential};
+use crate::credential::{CheckedCredential, Credential, Needs};
 use crate::error::{Code, Error};
 use crate::region::{Environment, Region, RegionChoice, RegionPolicy, RegionSource};
 
@@ -92,6 +92,20 @@ impl Client {
             RegionChoice::Named(region) | RegionChoice::FromVariable(region) => Some(region),
             RegionChoice::None | RegionChoice::AskMetadata => None,
         }
+    }
+
+    /// What the driver has to bring for this client's credential.
+    ///
+    /// ```
+    /// use entra_proto::{Client, Credential, Needs};
+    ///
+    /// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", Credential::assertion_provider()).build()?;
+    /// assert_eq!(client.needs(), Needs::AssertionProvider);
+    /// # Ok::<(), entra_proto::Error>(())
+    /// ```
+    #[must_use]
+    pub fn needs(&self) -> Needs<'_> {
+        self.0.credential.needs()
     }
 
     pub(crate) fn configuration(&self) -> &Configuration {

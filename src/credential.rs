@@ -109,17 +109,6 @@ impl Credential {
         }
     }
 
-    /// Whether the core will ask the driver for assertions or certificates.
-    #[must_use]
-    pub const fn wants_provider(&self) -> bool {
-        matches!(
-            self.source,
-            Source::CertificateProvider
-                | Source::AssertionProvider
-                | Source::SignedAssertionProvider
-        )
-    }
-
     /// Looks at what was configured, once, when the client is built.
     pub(crate) fn check(self) -> Result<CheckedCredential, Error> {
         let odd = |what: &'static str| Error::new(Code::InvalidCredentialMaterial, what);
@@ -190,6 +179,36 @@ pub(crate) enum CheckedCredential {
     StaticAssertion(Secret),
     AssertionProvider,
     SignedAssertionProvider,
+}
+
+impl CheckedCredential {
+    pub(crate) const fn needs(&self) -> Needs<'_> {
+        match self {
+            Self::Secret(_) | Self::StaticAssertion(_) => Needs::Nothing,
+            Self::Certificate(certificate, _) | Self::CertificateWithClaims(certificate, ..) => {
+                Needs::Key(certificate)
+            }
+            Self::CertificateProvider(_) => Needs::CertificateProvider,
+            Self::AssertionProvider | Self::SignedAssertionProvider => Needs::AssertionProvider,
+        }
+    }
+}
+
+/// What a driver has to bring for a client's credential.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a new need has to break every driver that checks them"
+)]
+pub enum Needs<'a> {
+    /// Nothing: the core has it all.
+    Nothing,
+    /// The private key of this certificate, to sign or to shake hands with.
+    Key(&'a Certificate),
+    /// A provider of certificates.
+    CertificateProvider,
+    /// A provider of assertions.
+    AssertionProvider,
 }
 
 /// How a certificate credential is used for Bearer tokens.

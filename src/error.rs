@@ -348,6 +348,16 @@ impl Error {
         Self::new(Code::Cancelled, "the request was given up")
     }
 
+    /// The driver could not draw a seed, so the flow never began; there is no default seed.
+    ///
+    /// ```
+    /// assert_eq!(entra_proto::Error::no_randomness().code(), "cryptographic_error");
+    /// ```
+    #[must_use]
+    pub fn no_randomness() -> Self {
+        Self::new(Code::CryptographicError, "the system gave no randomness")
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Facts)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self

@@ -40,7 +40,7 @@ pub use authority::{Authority, AuthorityKind, Tenant};
 pub use cache::{CacheUpdate, FlightKey, Limits, Memory, Partition, PartitionKey, TokenKind};
 pub use certificate::{Certificate, CertificateChain, Thumbprint};
 pub use client::{AuthorityUrl, BearerIsolation, Client, ClientBuilder};
-pub use credential::Credential;
+pub use credential::{Credential, Needs};
 pub use error::{Error, Failure, FailureKind, Fault};
 pub use flow::{
     ClientAssertion, DiscoverInstance, DiscoverRegion, Done, LoadCache, ObtainAssertion,

@@ -313,10 +313,12 @@ impl SendRequest {
             FailureKind::CertificateRejected => {
                 return done::failed(&self.flow, self.rejected().detail(failure.into_detail()));
             }
-            FailureKind::Tls
-            | FailureKind::Provider
-            | FailureKind::UnsupportedAlgorithm
-            | FailureKind::Cache => (
+            FailureKind::Provider => (
+                Code::CertificateWithoutPrivateKey,
+                "the driver does not hold the private key of the certificate",
+                false,
+            ),
+            FailureKind::Tls | FailureKind::UnsupportedAlgorithm | FailureKind::Cache => (
                 Code::TlsFailed,
                 "no trusted TLS connection to the token endpoint could be made",
                 false,

@@ -1,1 +1,28 @@
-//! stub
+//! What the adapters of `entra-proto` share, written once: identities and their signatures, TLS for each certificate, turns,
+//! the clock and the seed. Nothing here decides anything about Entra, and nothing here opens a connection.
+
+#![forbid(unsafe_code)]
+
+mod build;
+mod clock;
+mod failure;
+mod identities;
+mod identity;
+mod network;
+mod observe;
+mod provided;
+mod state;
+mod tls;
+mod turns;
+
+pub use build::BuildError;
+pub use clock::{Clock, read_environment, seed};
+pub use failure::failure;
+pub use identities::Identities;
+pub use identity::{ClientIdentity, IdentityError};
+pub use network::{Network, NetworkError, Resolve};
+pub use observe::{Event, Observer, describe};
+pub use provided::{ProvidedAssertion, ProviderError, provider_failure};
+pub use state::{Allowance, Settings, State, authorize};
+pub use tls::{CertificateWatch, NotPresented, Tls};
+pub use turns::{Handed, Held, Taken, Turns, Wake};

@@ -1,0 +1,197 @@
+//! The client that applications hold: built once, cheap to clone, shared by all threads.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use entra_adapter::{
+    BuildError, ClientIdentity, Event, Handed, Network, Settings, State, Wake, authorize,
+};
+use entra_proto::{
+    AccessToken, Body, Client, Error, Failure, FailureKind, Limits, Thumbprint, TokenRequest,
+};
+
+use crate::driver;
+use crate::http_client::HttpClient;
+use crate::provider::{AssertionProvider, CertificateProvider};
+
+/// Gets tokens. Cheap to clone, `Send` and `Sync`; all clones share memory, turns and connections.
+#[derive(Clone)]
+pub struct EntraClient(Arc<Shared>);
+
+/// What all clones share.
+pub(crate) struct Shared {
+    pub(crate) state: State<Waker>,
+    pub(crate) assertions: Option<Arc<dyn AssertionProvider>>,
+    pub(crate) certificates: Option<Arc<dyn CertificateProvider>>,
+    pub(crate) http: HttpClient,
+}
+
+/// Wakes a thread that waits for its turn.
+#[derive(Debug)]
+pub(crate) struct Waker(pub(crate) SyncSender<Handed<Self>>);
+
+impl Wake for Waker {
+    fn wake(self, handed: Handed<Self>) -> Result<(), Handed<Self>> {
+        self.0.send(handed).map_err(|gone| gone.0)
+    }
+}
+
+/// Builds an [`EntraClient`].
+#[must_use = "a builder does nothing until `build`"]
+pub struct EntraClientBuilder {
+    settings: Settings,
+    assertions: Option<Arc<dyn AssertionProvider>>,
+    certificates: Option<Arc<dyn CertificateProvider>>,
+}
+
+impl EntraClient {
+    /// A client of the core, to be given what it needs from outside.
+    pub fn builder(client: Client) -> EntraClientBuilder {
+        EntraClientBuilder {
+            settings: Settings::new(client),
+            assertions: None,
+            certificates: None,
+        }
+    }
+
+    /// A token: from memory, from whoever is fetching the same right now, or from Entra.
+    ///
+    /// # Errors
+    /// Everything in the table of [`Error`]; `request_timeout` also when the request's own deadline passes.
+    pub fn token(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
+        let plan = request.clone().plan(self.client())?;
+        let (result, renewal) = driver::run(&self.0, plan);
+        if let Some(renewal) = renewal.filter(|_| self.0.state.settings().background_renewal) {
+            let this = self.clone();
+            // Whatever comes of it: a renewal that fails hides nothing (rule 10).
+            let started = std::thread::Builder::new()
+                .name("entra-renewal".to_owned())
+                .spawn(move || driver::run(&this.0, renewal));
+            drop(started);
+        }
+        result
+    }
+
+    /// Sends a request to a resource with this token: its scheme in `Authorization`, and a PoP token over connections with its
+    /// own certificate.
+    ///
+    /// # Errors
+    /// A [`Failure`]; `CertificateNotRequested` if the resource never asked for the certificate of a PoP token.
+    pub fn send(
+        &self,
+        token: &AccessToken,
+        mut request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, Failure> {
+        authorize(token, &mut request)?;
+        let allowed = self.0.state.resource_allowance();
+        match token.binding_certificate() {
+            None => self.0.http.plain(&request, allowed),
+            Some(certificate) => {
+                let identity = self
+                    .identity(certificate.thumbprint())
+                    .ok_or_else(|| Failure::new(FailureKind::Provider))?;
+                self.0.http.with_identity(&identity, &request, allowed)
+            }
+        }
+    }
+
+    /// The identity of a certificate that this client has used, while it is held.
+    #[must_use]
+    pub fn identity(&self, thumbprint: Thumbprint) -> Option<ClientIdentity> {
+        self.0.http.identity(thumbprint)
+    }
+
+    /// The core's client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.0.state.settings().client
+    }
+}
+
+impl EntraClientBuilder {
+    /// Who makes the assertions of [`Credential::assertion_provider`](entra_proto::Credential::assertion_provider) and
+    /// [`Credential::signed_assertion_provider`](entra_proto::Credential::signed_assertion_provider).
+    pub fn assertion_provider(self, provider: impl AssertionProvider) -> Self {
+        Self {
+            assertions: Some(Arc::new(provider)),
+            ..self
+        }
+    }
+
+    /// Who names the certificates of [`Credential::certificate_provider`](entra_proto::Credential::certificate_provider).
+    pub fn certificate_provider(self, provider: impl CertificateProvider) -> Self {
+        Self {
+            certificates: Some(Arc::new(provider)),
+            ..self
+        }
+    }
+
+    /// The identity behind a fixed certificate.
+    pub fn identity(mut self, identity: ClientIdentity) -> Self {
+        self.settings.identities.push(identity);
+        self
+    }
+
+    /// How to reach the network.
+    pub fn network(mut self, network: Network) -> Self {
+        self.settings.network = network;
+        self
+    }
+
+    /// How much to remember.
+    pub fn memory(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// Who is told about every step.
+    pub fn observer(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.settings.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Whether a token that is getting old is renewed by a thread of its own while it still serves; so it is unless turned off.
+    pub fn background_renewal(mut self, background_renewal: bool) -> Self {
+        self.settings.background_renewal = background_renewal;
+        self
+    }
+
+    /// Builds the client; connections are made when they are needed.
+    ///
+    /// # Errors
+    /// [`BuildError`]: what the credential needs and was not given, or the network's settings.
+    pub fn build(self) -> Result<EntraClient, BuildError> {
+        let state = State::new(
+            self.settings,
+            self.assertions.is_some(),
+            self.certificates.is_some(),
+        )?;
+        let http = HttpClient::new(state.settings().network.clone())?;
+        for identity in &state.settings().identities {
+            http.remember(identity);
+        }
+        Ok(EntraClient(Arc::new(Shared {
+            state,
+            assertions: self.assertions,
+            certificates: self.certificates,
+            http,
+        })))
+    }
+}
+
+impl fmt::Debug for EntraClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntraClient")
+            .field("settings", self.0.state.settings())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for EntraClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntraClientBuilder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

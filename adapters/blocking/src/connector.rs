@@ -1,0 +1,128 @@
+//! TLS for ureq: rustls with our own configuration, and a connection over mutual TLS that counts only if the server asked for
+//! the certificate and got it.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use entra_adapter::CertificateWatch;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls_pki_types::ServerName;
+use ureq::Error;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+    TransportAdapter,
+};
+
+/// Wraps connections in TLS.
+pub(crate) struct TlsConnector {
+    pub(crate) config: Arc<ClientConfig>,
+    /// Whether the certificate has to be presented.
+    pub(crate) mutual: bool,
+}
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = Either<In, TlsTransport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let Some(transport) = chained else {
+            return Ok(None);
+        };
+        if !details.needs_tls() {
+            return Ok(Some(Either::A(transport)));
+        }
+        let host = details.uri.host().unwrap_or_default();
+        let name = ServerName::try_from(host)
+            .map_err(|_| Error::Tls("the host is no name to verify"))?
+            .to_owned();
+        let mut connection =
+            ClientConnection::new(Arc::clone(&self.config), name).map_err(io::Error::other)?;
+        let mut socket =
+            TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
+        socket.set_timeout(details.timeout);
+        let watch = CertificateWatch::new();
+        watch.during(|| connection.complete_io(&mut socket))?;
+        if self.mutual {
+            watch.verdict().map_err(io::Error::other)?;
+        }
+        let buffers = LazyBuffers::new(
+            details.config.input_buffer_size(),
+            details.config.output_buffer_size(),
+        );
+        Ok(Some(Either::B(TlsTransport {
+            buffers,
+            stream: StreamOwned::new(connection, socket),
+        })))
+    }
+}
+
+impl fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsConnector")
+            .field("mutual", &self.mutual)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection in TLS.
+pub(crate) struct TlsTransport {
+    buffers: LazyBuffers,
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+}
+
+impl Transport for TlsTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.stream.sock.set_timeout(timeout);
+        let output = self.buffers.output().get(..amount).unwrap_or_default();
+        match self.stream.write_all(output) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.alert().unwrap_or(error).into()),
+        }
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.stream.sock.set_timeout(timeout);
+        let input = self.buffers.input_append_buf();
+        let amount = self.stream.read(input)?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.sock.get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl TlsTransport {
+    /// Under TLS 1.3 a server refuses the certificate after our side of the handshake is over: writing fails because the other
+    /// side is gone, and why it went is still to be read (security.md F6).
+    fn alert(&mut self) -> Option<io::Error> {
+        let StreamOwned { conn, sock } = &mut self.stream;
+        while conn.read_tls(sock).ok()? > 0 {
+            if let Err(error) = conn.process_new_packets() {
+                return Some(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
+        }
+        None
+    }
+}
+
+impl fmt::Debug for TlsTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsTransport")
+            .field("inner", &self.stream.sock.inner())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+//! What belongs to a certificate: its identity and whatever an adapter builds for it, such as connections. Bounded; the least
+//! recently used goes first.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use entra_proto::Thumbprint;
+
+use crate::identity::ClientIdentity;
+
+/// Identities by thumbprint, each with what was built for it alone (DESIGN: connections are never shared and never swapped).
+pub struct Identities<T> {
+    most: usize,
+    /// The most recently used last.
+    held: Mutex<Vec<Slot<T>>>,
+}
+
+struct Slot<T> {
+    thumbprint: Thumbprint,
+    identity: ClientIdentity,
+    built: Option<Arc<T>>,
+}
+
+impl<T> Identities<T> {
+    /// Holds at most this many.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self {
+            most: most.max(1),
+            held: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Remembers an identity. One that is known already keeps what was built for it.
+    pub fn insert(&self, identity: &ClientIdentity) {
+        let thumbprint = identity.thumbprint();
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = match held.iter().position(|slot| slot.thumbprint == thumbprint) {
+            Some(place) => held.remove(place),
+            None => Slot {
+                thumbprint,
+                identity: identity.clone(),
+                built: None,
+            },
+        };
+        if held.len() >= self.most {
+            held.remove(0);
+        }
+        held.push(slot);
+    }
+
+    /// The identity of this certificate, if it is still held.
+    #[must_use]
+    pub fn get(&self, thumbprint: Thumbprint) -> Option<ClientIdentity> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.iter()
+            .find(|slot| slot.thumbprint == thumbprint)
+            .map(|slot| slot.identity.clone())
+    }
+
+    /// What is built for this identity, building it if need be: once, whoever asks at the same time.
+    ///
+    /// # Errors
+    /// What `build` says; nothing is remembered then.
+    pub fn built<E>(
+        &self,
+        identity: &ClientIdentity,
+        build: impl FnOnce(&ClientIdentity) -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        self.insert(identity);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let thumbprint = identity.thumbprint();
+        let Some(slot) = held.iter_mut().find(|slot| slot.thumbprint == thumbprint) else {
+            // Pushed out between the two locks by others: this one call builds for itself.
+            return build(identity).map(Arc::new);
+        };
+        if let Some(built) = &slot.built {
+            return Ok(Arc::clone(built));
+        }
+        let built = Arc::new(build(&slot.identity)?);
+        slot.built = Some(Arc::clone(&built));
+        Ok(built)
+    }
+
+    /// How many are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    /// Whether none is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<T> fmt::Debug for Identities<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identities")
+            .field("held", &self.len())
+            .field("most", &self.most)
+            .finish()
+    }
+}

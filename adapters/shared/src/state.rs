@@ -1,0 +1,176 @@
+//! What an adapter's client holds whatever its runtime: the settings it was built with, and what its flows share.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use entra_proto::{AccessToken, Body, Client, Failure, FailureKind, Limits, Memory};
+
+use crate::build::{BuildError, check_needs};
+use crate::clock::Clock;
+use crate::identity::ClientIdentity;
+use crate::network::Network;
+use crate::observe::{Event, Observer};
+use crate::turns::{Turns, Wake};
+
+/// What a builder collects.
+#[derive(Clone)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the builders of the adapters fill it in"
+)]
+pub struct Settings {
+    /// The core's client.
+    pub client: Client,
+    /// Identities behind fixed certificates.
+    pub identities: Vec<ClientIdentity>,
+    /// How to reach the network.
+    pub network: Network,
+    /// How much to remember.
+    pub limits: Limits,
+    /// Who is told about every step.
+    pub observer: Option<Observer>,
+    /// Whether tokens that get old are renewed in the background.
+    pub background_renewal: bool,
+}
+
+impl Settings {
+    /// The defaults for a client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self {
+            client,
+            identities: Vec::new(),
+            network: Network::default(),
+            limits: Limits::default(),
+            observer: None,
+            background_renewal: true,
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("client", &self.client)
+            .field("network", &self.network)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What all flows of a client share: memory, turns and clock.
+#[derive(Debug)]
+pub struct State<W: Wake> {
+    settings: Settings,
+    memory: Mutex<Memory>,
+    turns: Turns<W>,
+    clock: Clock,
+}
+
+impl<W: Wake> State<W> {
+    /// Checks that what the credential needs is there.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn new(
+        settings: Settings,
+        assertions: bool,
+        certificates: bool,
+    ) -> Result<Self, BuildError> {
+        check_needs(
+            &settings.client,
+            &settings.identities,
+            assertions,
+            certificates,
+        )?;
+        Ok(Self {
+            memory: Mutex::new(Memory::new(settings.limits)),
+            turns: Turns::default(),
+            clock: Clock::start(),
+            settings,
+        })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The memory, locked. It is never held across anything that waits, and a panic elsewhere does not take it away.
+    pub fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The turns.
+    #[must_use]
+    pub fn turns(&self) -> &Turns<W> {
+        &self.turns
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Tells the observer, and the log at debug level. The event is made only if somebody listens.
+    pub fn observe(&self, event: impl FnOnce() -> Event) {
+        let logged = tracing::enabled!(tracing::Level::DEBUG);
+        if self.settings.observer.is_none() && !logged {
+            return;
+        }
+        let event = event();
+        tracing::debug!(step = event.step, detail = %event.detail);
+        if let Some(observer) = &self.settings.observer {
+            observer(&event);
+        }
+    }
+}
+
+/// Puts a token into a request to its resource: its kind is the scheme (RFC 6750 §2.1).
+///
+/// # Errors
+/// The token does not fit into a header, which no token that the core handed out does.
+pub fn authorize(token: &AccessToken, request: &mut http::Request<Body>) -> Result<(), Failure> {
+    let value = format!("{} {}", token.token_type(), token.secret().expose());
+    let mut value =
+        http::HeaderValue::from_str(&value).map_err(|_| Failure::new(FailureKind::Provider))?;
+    value.set_sensitive(true);
+    request
+        .headers_mut()
+        .insert(http::header::AUTHORIZATION, value);
+    Ok(())
+}
+
+/// What one answer may take.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "two numbers for one call")]
+pub struct Allowance {
+    /// From the connection to the last byte.
+    pub time: std::time::Duration,
+    /// Of the body.
+    pub bytes: usize,
+}
+
+impl<W: Wake> State<W> {
+    /// What an answer that is due by `deadline` may take: one attempt's time at most.
+    #[must_use]
+    pub fn allowance(&self, deadline: std::time::Duration, bytes: usize) -> Allowance {
+        Allowance {
+            time: self
+                .clock
+                .until(deadline)
+                .min(self.settings.network.request_limit()),
+            bytes,
+        }
+    }
+
+    /// What a resource's answer may take.
+    #[must_use]
+    pub fn resource_allowance(&self) -> Allowance {
+        Allowance {
+            time: self.settings.network.request_limit(),
+            bytes: 4 * 1_024 * 1_024,
+        }
+    }
+}

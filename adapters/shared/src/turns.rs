@@ -1,0 +1,161 @@
+//! Turns: one flight for each key, whoever comes later waits in order. How a waiting caller is woken is the adapter's.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use entra_proto::{Error, FlightKey, Turn};
+
+/// How an adapter wakes one that waits: the sending half of a channel for one message.
+pub trait Wake: Sized + Send {
+    /// Hands over what became of the wait; gives it back if nobody waits any more.
+    ///
+    /// # Errors
+    /// Whoever waited is gone.
+    fn wake(self, handed: Handed<Self>) -> Result<(), Handed<Self>>;
+}
+
+/// What whoever waited gets.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "the two ends of a wait")]
+pub enum Handed<W: Wake> {
+    /// The turn.
+    Turn(Held<W>),
+    /// The error of the flight that it waited for.
+    Failed(Error),
+}
+
+/// The turns of one client.
+pub struct Turns<W: Wake>(Arc<Queues<W>>);
+
+struct Queues<W: Wake> {
+    /// A key is in the map as long as somebody has its turn; the queue holds whoever waits.
+    flights: Mutex<HashMap<FlightKey, VecDeque<W>>>,
+}
+
+/// What came of asking for a turn.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "the two answers to the question")]
+pub enum Taken<W: Wake, R> {
+    /// The turn was free.
+    Mine(Held<W>),
+    /// Somebody has it: wait on this.
+    Wait(R),
+}
+
+/// A turn. Dropping it gives it to the next in the queue.
+pub struct Held<W: Wake> {
+    queues: Arc<Queues<W>>,
+    key: Option<FlightKey>,
+}
+
+impl<W: Wake> Default for Turns<W> {
+    fn default() -> Self {
+        Self(Arc::new(Queues {
+            flights: Mutex::new(HashMap::new()),
+        }))
+    }
+}
+
+impl<W: Wake> Turns<W> {
+    /// Takes the turn, or queues with what `channel` makes: the half that wakes and the half that waits.
+    pub fn take<R>(&self, key: &FlightKey, channel: impl FnOnce() -> (W, R)) -> Taken<W, R> {
+        let mut flights = self
+            .0
+            .flights
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(queue) = flights.get_mut(key) {
+            let (wake, wait) = channel();
+            queue.push_back(wake);
+            return Taken::Wait(wait);
+        }
+        flights.insert(key.clone(), VecDeque::new());
+        Taken::Mine(Held {
+            queues: Arc::clone(&self.0),
+            key: Some(key.clone()),
+        })
+    }
+
+    /// How many keys somebody has the turn of.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.0
+            .flights
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+}
+
+impl<W: Wake> Held<W> {
+    /// Ends the flight with an error, which everybody who waits now gets.
+    pub fn fail(mut self, error: &Error) {
+        let Some(key) = self.key.take() else { return };
+        let waiting = self.queues.lock().remove(&key).unwrap_or_default();
+        for wake in waiting {
+            // Who is gone needs no error.
+            let _ = wake.wake(Handed::Failed(error.clone()));
+        }
+    }
+}
+
+impl<W: Wake> Queues<W> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<FlightKey, VecDeque<W>>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next in the queue; the key is free if there is none.
+    fn next(&self, key: &FlightKey) -> Option<W> {
+        let mut flights = self.lock();
+        let next = flights.get_mut(key).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            flights.remove(key);
+        }
+        next
+    }
+}
+
+impl<W: Wake> Drop for Held<W> {
+    fn drop(&mut self) {
+        let Some(key) = self.key.take() else { return };
+        // The lock is not held while somebody is woken: giving the turn back to us would take it again.
+        while let Some(wake) = self.queues.next(&key) {
+            let turn = Self {
+                queues: Arc::clone(&self.queues),
+                key: Some(key.clone()),
+            };
+            match wake.wake(Handed::Turn(turn)) {
+                Ok(()) => return,
+                // Gone while waiting: the turn comes back and goes to the next, not through its own drop.
+                Err(Handed::Turn(mut back)) => back.key = None,
+                Err(Handed::Failed(_)) => {}
+            }
+        }
+    }
+}
+
+impl<W: Wake> Handed<W> {
+    /// The core's answer, and the turn to hold.
+    #[must_use]
+    pub fn into_turn(self) -> (Turn, Option<Held<W>>) {
+        match self {
+            Self::Turn(held) => (Turn::Waited, Some(held)),
+            Self::Failed(error) => (Turn::Failed(error), None),
+        }
+    }
+}
+
+impl<W: Wake> fmt::Debug for Held<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Held").field(&self.key).finish()
+    }
+}
+
+impl<W: Wake> fmt::Debug for Turns<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turns")
+            .field("in_flight", &self.in_flight())
+            .finish()
+    }
+}

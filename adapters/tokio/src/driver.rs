@@ -1,0 +1,195 @@
+//! The loop: each step of the core, done. There is no decision in it.
+
+use entra_adapter::{ClientIdentity, Event, Held, Taken, describe, provider_failure, seed};
+use entra_proto::{
+    AccessToken, CertificateChain, ClientAssertion, DiscoverInstance, DiscoverRegion, Error,
+    Failure, FailureKind, FlightKey, Plan, ProviderContext, Signature, SigningInput, Step,
+    Thumbprint, Transport, Turn,
+};
+use tokio::sync::oneshot;
+
+use crate::client::{Shared, Waker};
+use crate::provider::Answer;
+
+/// Runs a plan to its end.
+pub(crate) async fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Option<Plan>) {
+    let Ok(seed) = seed() else {
+        return (Err(Error::no_randomness()), None);
+    };
+    let now = || shared.state.clock().now();
+    // Given back when this is dropped, the latest first; so a cancelled flow leaves its turns to the next.
+    let mut turns: Vec<Held<Waker>> = Vec::new();
+    let mut identity: Option<ClientIdentity> = None;
+    let mut step = plan.start(seed, now());
+    loop {
+        shared.state.observe(|| describe(&step));
+        step = match step {
+            Step::LoadCache(load) => {
+                let found = shared.state.memory().load(load.key());
+                load.resume(Ok(found), now())
+            }
+            Step::TakeTurn(take) => {
+                let (turn, held) = turn(shared, take.key()).await;
+                turns.extend(held);
+                take.resume(turn, now())
+            }
+            Step::DiscoverRegion(discover) => {
+                let allowed = shared
+                    .state
+                    .allowance(discover.deadline(), DiscoverRegion::MAX_RESPONSE);
+                let answer = shared.http.direct(discover.request(), allowed).await;
+                shared.state.observe(|| Event::answered(&answer));
+                discover.resume(answer, now())
+            }
+            Step::DiscoverInstance(discover) => {
+                let allowed = shared
+                    .state
+                    .allowance(discover.deadline(), DiscoverInstance::MAX_RESPONSE);
+                let answer = shared.http.plain(discover.request(), allowed).await;
+                shared.state.observe(|| Event::answered(&answer));
+                discover.resume(answer, now())
+            }
+            Step::ObtainAssertion(obtain) => {
+                let answer = assertion(shared, obtain.asked_for(), &mut identity).await;
+                obtain.resume(answer, now())
+            }
+            Step::ObtainCertificate(obtain) => {
+                let answer = certificate(shared, obtain.asked_for(), &mut identity).await;
+                obtain.resume(answer, now())
+            }
+            Step::SignAssertion(sign) => {
+                let signature = sign_with(shared, sign.input(), identity.as_ref()).await;
+                sign.resume(signature, now())
+            }
+            Step::SendRequest(send) => {
+                let allowed = shared.state.allowance(send.deadline(), send.max_response());
+                let answer = match send.transport() {
+                    Transport::Plain => shared.http.plain(send.request(), allowed).await,
+                    Transport::Mtls(certificate) => {
+                        match find(shared, identity.as_ref(), certificate.thumbprint()) {
+                            Ok(identity) => {
+                                shared
+                                    .http
+                                    .with_identity(&identity, send.request(), allowed)
+                                    .await
+                            }
+                            Err(failure) => Err(failure),
+                        }
+                    }
+                };
+                shared.state.observe(|| Event::answered(&answer));
+                send.resume(answer, now())
+            }
+            Step::Pause(pause) => {
+                tokio::time::sleep(shared.state.clock().until(pause.until())).await;
+                pause.resume(now())
+            }
+            Step::SaveCache(save) => {
+                shared.state.memory().save(save.key(), save.update(), now());
+                if save.ends_turn() {
+                    turns.pop();
+                }
+                save.resume(Ok(()), now())
+            }
+            Step::Done(mut done) => {
+                if let Err(error) = done.result() {
+                    turns.drain(..).rev().for_each(|held| held.fail(error));
+                }
+                let renewal = done.take_renewal();
+                return (done.into_result(), renewal);
+            }
+        };
+    }
+}
+
+async fn turn(shared: &Shared, key: &FlightKey) -> (Turn, Option<Held<Waker>>) {
+    let channel = || {
+        let (sender, receiver) = oneshot::channel();
+        (Waker(sender), receiver)
+    };
+    match shared.state.turns().take(key, channel) {
+        Taken::Mine(held) => (Turn::Mine, Some(held)),
+        Taken::Wait(receiver) => match receiver.await {
+            Ok(handed) => handed.into_turn(),
+            // Only if the turns themselves were dropped, which this client holds.
+            Err(_) => (Turn::Failed(Error::cancelled()), None),
+        },
+    }
+}
+
+async fn assertion(
+    shared: &Shared,
+    context: &ProviderContext,
+    identity: &mut Option<ClientIdentity>,
+) -> Result<ClientAssertion, Failure> {
+    let Some(provider) = &shared.assertions else {
+        return Err(missing("no assertion provider was given to this client"));
+    };
+    let provided = in_time(shared, provider.assertion(context.clone())).await?;
+    let (assertion, named) = provided.into_core();
+    if let Some(named) = named {
+        shared.http.remember(&named);
+        *identity = Some(named);
+    }
+    Ok(assertion)
+}
+
+async fn certificate(
+    shared: &Shared,
+    context: &ProviderContext,
+    identity: &mut Option<ClientIdentity>,
+) -> Result<Option<CertificateChain>, Failure> {
+    let Some(provider) = &shared.certificates else {
+        return Err(missing("no certificate provider was given to this client"));
+    };
+    let named = in_time(shared, provider.certificate(context.clone())).await?;
+    Ok(named.map(|named| {
+        shared.http.remember(&named);
+        let chain = named.chain();
+        *identity = Some(named);
+        chain
+    }))
+}
+
+async fn in_time<T>(shared: &Shared, answer: Answer<'_, T>) -> Result<T, Failure> {
+    match tokio::time::timeout(shared.state.settings().network.provider_limit(), answer).await {
+        Ok(answer) => answer.map_err(|error| provider_failure(&error)),
+        Err(_) => Err(missing("the provider did not answer in time")),
+    }
+}
+
+fn missing(what: &'static str) -> Failure {
+    Failure::new(FailureKind::Provider).reporting(what)
+}
+
+/// The identity that the provider named in this flow, else one that this client holds.
+fn find(
+    shared: &Shared,
+    named: Option<&ClientIdentity>,
+    thumbprint: Thumbprint,
+) -> Result<ClientIdentity, Failure> {
+    let named = named
+        .filter(|identity| identity.thumbprint() == thumbprint)
+        .cloned();
+    named
+        .or_else(|| shared.http.identity(thumbprint))
+        .ok_or_else(|| {
+            missing(
+                "this client does not hold the key of that certificate; give it with identity()",
+            )
+        })
+}
+
+/// On a thread for blocking work: the signer may be a device or a service.
+async fn sign_with(
+    shared: &Shared,
+    input: &SigningInput,
+    named: Option<&ClientIdentity>,
+) -> Result<Signature, Failure> {
+    let identity = find(shared, named, input.certificate().thumbprint())?;
+    let input = input.clone();
+    match tokio::task::spawn_blocking(move || identity.sign(&input)).await {
+        Ok(signature) => signature,
+        Err(_) => Err(missing("the signer panicked")),
+    }
+}
