@@ -1,26 +1,33 @@
 //! `entra-proto` on tokio, with reqwest and rustls.
 //!
 //! ```no_run
-//! use entra_tokio::{Client, ClientIdentity, Credential, EntraClient, ProvidedAssertion, RegionSource, Secret, TokenRequest};
+//! use entra_tokio::{
+//!     Client, ClientIdentity, Credential, EntraClient, ProvidedAssertion, ProviderContext, RegionSource, Secret, TokenRequest,
+//! };
 //!
 //! # async fn f() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //! let client = Client::builder(
-//!     "11111111-1111-1111-1111-111111111111",
-//!     "https://login.microsoftonline.com/contoso.onmicrosoft.com",
+//!     "11111111-1111-1111-1111-111111111111",                        // application (client) id
+//!     "https://login.microsoftonline.com/contoso.onmicrosoft.com",   // authority with its tenant
 //!     Credential::signed_assertion_provider(),
 //! )
-//! .region(RegionSource::Named("eastus".into()))
+//! .region(RegionSource::Discover)                                    // REGION_NAME, then the metadata service
+//! .environment(entra_tokio::read_environment())
 //! .build()?;
+//!
 //! let entra = EntraClient::builder(client)
-//!     .assertion_provider(|_context| async {
-//!         let assertion = Secret::new(std::fs::read_to_string("assertion.jwt")?);
+//!     .assertion_provider(|context: ProviderContext| async move {
+//!         // One call, one pair: the assertion and the certificate that it is bound to.
+//!         let assertion = Secret::new(fetch_assertion(context.token_endpoint()).await?);
 //!         let identity = ClientIdentity::from_pem(std::fs::read("binding.pem")?, std::fs::read("binding.key")?)?;
 //!         Ok(ProvidedAssertion::bound(assertion, identity))
 //!     })
 //!     .build()?;
+//!
 //! let token = entra.token(&TokenRequest::for_app(["https://vault.azure.net/.default"])).await?;
-//! println!("good for {} s", token.expires_in().as_secs());
+//! # let _ = token;
 //! # Ok(()) }
+//! # async fn fetch_assertion(_: &str) -> Result<String, std::io::Error> { Ok(String::new()) }
 //! ```
 //!
 //! Nothing is decided here: the core says which request goes over which transport, and this crate does it. Each certificate has
