@@ -168,7 +168,7 @@ fn is_dns_name(name: &str) -> bool {
 }
 
 /// What kind of token service an authority is; it follows from the URL.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum AuthorityKind {
     /// `https://login.…/{tenant}`: Entra itself, the only kind with regions and mTLS host names.

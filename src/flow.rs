@@ -154,6 +154,8 @@ pub(crate) struct Flow {
     key: PartitionKey,
     /// Settled once per flow, for all attempts.
     region: Option<Settled>,
+    /// Likewise.
+    instance: Option<Vetted>,
 }
 
 /// Which attempt it is: there are two at most (rule 12).
@@ -168,6 +170,15 @@ pub(crate) enum Attempt {
 pub(crate) enum Settled {
     Region(Region),
     NoRegion,
+}
+
+/// How the question of the host was settled.
+#[derive(Clone)]
+pub(crate) enum Vetted {
+    /// It is one of Entra's.
+    Host,
+    /// The provider's token endpoint is here.
+    TokenEndpoint(String),
 }
 
 impl Plan {
@@ -191,6 +202,7 @@ impl Plan {
             attempt: Attempt::First,
             sent: 0,
             region: None,
+            instance: None,
             plan: self,
         });
         match (flow.decided().answer_names_key, offered) {

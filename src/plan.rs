@@ -249,7 +249,14 @@ impl TokenRequest {
                     ),
                 ));
             }
-            scopes.extend(item.split(' ').filter(|scope| !scope.is_empty()));
+            for scope in item.split(' ').filter(|scope| !scope.is_empty()) {
+                if !scopes
+                    .iter()
+                    .any(|other: &&str| other.eq_ignore_ascii_case(scope))
+                {
+                    scopes.push(scope);
+                }
+            }
         }
         let set = ScopeSet::of(scopes.iter().copied());
         let app_default = format!("{client_id}/.default");
@@ -349,6 +356,7 @@ impl TokenRequest {
             }
         };
         PartitionKey::tokens(TokenKey {
+            authority_kind: configuration.authority.kind(),
             authority: configuration.authority.cache_name(),
             tenant: tenant.map_or("", Tenant::as_str).to_ascii_lowercase(),
             client: configuration.id.clone(),

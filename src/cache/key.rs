@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::authority::AuthorityKind;
 use crate::certificate::Thumbprint;
 
 /// What kind of token: it follows from the request alone (rule 1).
@@ -50,6 +51,8 @@ enum Key {
 /// Everything but the scopes that changes which token Entra issues, or to whom we may give it.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct TokenKey {
+    /// One host may serve several kinds of authority, which are different issuers.
+    pub(crate) authority_kind: AuthorityKind,
     pub(crate) authority: String,
     /// In lower case.
     pub(crate) tenant: String,
@@ -83,7 +86,10 @@ pub(crate) enum Fact {
     /// The region that this client runs in.
     Region { client: String },
     /// That Entra knows this host, or what its OpenID configuration says.
-    Instance { authority: String },
+    Instance {
+        kind: AuthorityKind,
+        authority: String,
+    },
     /// Until when the service asked not to be asked.
     Throttle {
         client: String,
@@ -127,7 +133,7 @@ impl PartitionKey {
             .iter()
             .sum(),
             Key::Fact(Fact::Region { client }) => client.len(),
-            Key::Fact(Fact::Instance { authority }) => authority.len(),
+            Key::Fact(Fact::Instance { authority, .. }) => authority.len(),
             Key::Fact(Fact::Throttle {
                 client,
                 tenant,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use http::{Request, Response};
+use url::Url;
 
 use crate::authority::AuthorityKind;
 use crate::cache::{CacheUpdate, Fact, Note, PartitionKey};
@@ -15,7 +16,7 @@ use crate::wire::metadata;
 
 use super::load_cache::{self, Look};
 use super::material::{Held, Prepared};
-use super::{Flow, Settled, Step, Transport, done, save_cache, take_turn, throttle};
+use super::{Flow, Settled, Step, Transport, Vetted, done, save_cache, take_turn, throttle};
 
 /// How long a validated host and a fetched endpoint are believed.
 const LASTS: Duration = Duration::from_secs(24 * 3_600);
@@ -39,9 +40,10 @@ pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
         Err(error) => return done::failed(&flow, error),
     };
     let prepared = Prepared { held, endpoint };
-    match key(&flow, &prepared) {
-        Some(key) => load_cache::instance(flow, key, prepared, Look::First),
-        None => throttle::enter(flow, prepared, now),
+    match (key(&flow, &prepared), flow.instance.clone()) {
+        (Some(_), Some(vetted)) => settle(flow, prepared, vetted, now),
+        (Some(key), None) => load_cache::instance(flow, key, prepared, Look::First),
+        (None, _) => throttle::enter(flow, prepared, now),
     }
 }
 
@@ -85,6 +87,7 @@ fn key(flow: &Flow, prepared: &Prepared) -> Option<PartitionKey> {
     };
     needed.then(|| {
         PartitionKey::fact(Fact::Instance {
+            kind: authority.kind(),
             authority: authority.cache_name(),
         })
     })
@@ -93,24 +96,53 @@ fn key(flow: &Flow, prepared: &Prepared) -> Option<PartitionKey> {
 /// Goes on with what is remembered of an earlier answer.
 pub(super) fn looked(
     flow: Box<Flow>,
-    mut prepared: Prepared,
+    prepared: Prepared,
     note: Option<&Note>,
     look: Look,
     now: Now,
 ) -> Step {
-    let lasts = |span: &Span| !span.left(now).is_zero();
-    match (note, look) {
-        (Some(Note::ValidInstance(span)), _) if lasts(span) => throttle::enter(flow, prepared, now),
-        (Some(Note::TokenEndpoint(endpoint, span)), _) if lasts(span) => {
-            prepared.endpoint.clone_from(endpoint);
-            throttle::enter(flow, prepared, now)
-        }
-        (_, look) => match (key(&flow, &prepared), look) {
+    match (remembered(&flow, note, now), look) {
+        (Some(vetted), _) => settle(flow, prepared, vetted, now),
+        (None, look) => match (key(&flow, &prepared), look) {
             (None, _) => throttle::enter(flow, prepared, now),
             (Some(key), Look::First) => take_turn::instance(flow, key, prepared),
             (Some(key), Look::WithTurn) => ask(flow, key, prepared, now),
         },
     }
+}
+
+/// What a note is worth to this flow's client.
+fn remembered(flow: &Flow, note: Option<&Note>, now: Now) -> Option<Vetted> {
+    let lasts = |span: &Span| !span.left(now).is_zero();
+    let configuration = flow.plan.configuration();
+    match note {
+        Some(Note::ValidInstance(span)) if lasts(span) => Some(Vetted::Host),
+        Some(Note::TokenEndpoint(endpoint, span)) if lasts(span) => Url::parse(endpoint)
+            .ok()
+            .filter(|url| {
+                metadata::may_serve(
+                    url,
+                    &configuration.authority,
+                    &configuration.known_authorities,
+                )
+            })
+            .map(|_| Vetted::TokenEndpoint(endpoint.clone())),
+        Some(_) | None => None,
+    }
+}
+
+/// Goes on, and does not ask again in this flow: a pair that grew old on the way, or a second attempt, comes by here once more.
+pub(super) fn settle(
+    mut flow: Box<Flow>,
+    mut prepared: Prepared,
+    vetted: Vetted,
+    now: Now,
+) -> Step {
+    if let Vetted::TokenEndpoint(endpoint) = &vetted {
+        prepared.endpoint.clone_from(endpoint);
+    }
+    flow.instance = Some(vetted);
+    throttle::enter(flow, prepared, now)
 }
 
 fn ask(flow: Box<Flow>, key: PartitionKey, prepared: Prepared, now: Now) -> Step {
@@ -169,7 +201,7 @@ impl DiscoverInstance {
 
     /// Goes on if the answer is a clear yes; anything else, or none, ends the flow with `invalid_instance`.
     pub fn resume(self, answer: Result<Response<Body>, Failure>, now: Now) -> Step {
-        let (flow, mut prepared) = (self.flow, self.prepared);
+        let (flow, prepared) = (self.flow, self.prepared);
         let configuration = flow.plan.configuration();
         let span = Span::new(now, LASTS);
         let judged = match &answer {
@@ -202,10 +234,14 @@ impl DiscoverInstance {
         match judged {
             Err(error) => done::failed(&flow, error),
             Ok(note) => {
-                if let Note::TokenEndpoint(endpoint, _) = &note {
-                    prepared.endpoint.clone_from(endpoint);
-                }
-                save_cache::instance(flow, self.key, CacheUpdate::note(note), prepared)
+                let vetted = match &note {
+                    Note::TokenEndpoint(endpoint, _) => Vetted::TokenEndpoint(endpoint.clone()),
+                    Note::ValidInstance(_)
+                    | Note::Region(_)
+                    | Note::NoRegion(_)
+                    | Note::Throttled(..) => Vetted::Host,
+                };
+                save_cache::instance(flow, self.key, CacheUpdate::note(note), prepared, vetted)
             }
         }
     }

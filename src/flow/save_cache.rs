@@ -8,7 +8,7 @@ use crate::time::Now;
 use crate::token::AccessToken;
 
 use super::material::{Held, Prepared};
-use super::{Flow, Settled, Step, discover_region, done, throttle as throttle_stage};
+use super::{Flow, Settled, Step, Vetted, discover_instance, discover_region, done};
 
 /// Apply [`update`](Self::update) to what is remembered under [`key`](Self::key).
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct SaveCache {
 enum Then {
     Granted(Box<AccessToken>),
     Region(Box<Flow>, Held, Settled),
-    Instance(Box<Flow>, Prepared),
+    Instance(Box<Flow>, Prepared, Vetted),
     Refused(Box<Flow>, After),
 }
 
@@ -59,11 +59,12 @@ pub(super) fn instance(
     key: PartitionKey,
     update: CacheUpdate,
     prepared: Prepared,
+    vetted: Vetted,
 ) -> Step {
     Step::SaveCache(SaveCache {
         key,
         update,
-        then: Then::Instance(flow, prepared),
+        then: Then::Instance(flow, prepared, vetted),
     })
 }
 
@@ -108,7 +109,9 @@ impl SaveCache {
         match self.then {
             Then::Granted(token) => done::granted(*token),
             Then::Region(flow, held, settled) => discover_region::settle(flow, held, settled, now),
-            Then::Instance(flow, prepared) => throttle_stage::enter(flow, prepared, now),
+            Then::Instance(flow, prepared, vetted) => {
+                discover_instance::settle(flow, prepared, vetted, now)
+            }
             Then::Refused(flow, after) => after.go_on(flow, now),
         }
     }

@@ -56,21 +56,13 @@ pub struct SendRequest {
     request: Request<Body>,
 }
 
-pub(super) fn enter(
-    mut flow: Box<Flow>,
-    prepared: Prepared,
-    signed: Option<Secret>,
-    now: Now,
-) -> Step {
-    if now.monotonic() >= flow.deadline() {
-        return done::failed(&flow, Error::deadline_passed());
-    }
+pub(super) fn enter(mut flow: Box<Flow>, prepared: Prepared, signed: Option<&Secret>) -> Step {
     let material = &prepared.held.material;
     let transport = material
         .binding()
         .cloned()
         .map_or(Transport::Plain, Transport::Mtls);
-    let body = body(&flow, material, signed.as_ref());
+    let body = body(&flow, material, signed);
     match request(&flow, &prepared.endpoint, body) {
         Ok(request) => {
             flow.sent = flow.sent.saturating_add(1);

@@ -3,7 +3,6 @@
 use crate::certificate::Certificate;
 use crate::error::{Code, Error, Failure, FailureKind};
 use crate::plan::CertificateUse;
-use crate::secret::Secret;
 use crate::time::Now;
 use crate::wire::assertion::{Algorithm, Claims, Signature, SigningInput};
 use crate::wire::json::Json;
@@ -30,7 +29,7 @@ pub(super) fn enter(flow: Box<Flow>, prepared: Prepared, now: Now) -> Step {
         Material::OwnClaims(certificate, ..) => Some(certificate.clone()),
     };
     match signed {
-        None => send_request::enter(flow, prepared, None, now),
+        None => send_request::enter(flow, prepared, None),
         Some(certificate) => {
             let takes_ps256 = flow.plan.configuration().authority.takes_ps256();
             match Algorithm::first(&certificate, takes_ps256) {
@@ -84,7 +83,9 @@ impl SignAssertion {
     pub fn resume(self, signature: Result<Signature, Failure>, now: Now) -> Step {
         let failure = match signature {
             Ok(signature) => match self.input.complete(&signature) {
-                Ok(assertion) => return self.signed(assertion, now),
+                Ok(assertion) => {
+                    return send_request::enter(self.flow, self.prepared, Some(&assertion));
+                }
                 Err(error) => return done::failed(&self.flow, error),
             },
             Err(failure) => failure,
@@ -110,9 +111,5 @@ impl SignAssertion {
                 )
             }
         }
-    }
-
-    fn signed(self, assertion: Secret, now: Now) -> Step {
-        send_request::enter(self.flow, self.prepared, Some(assertion), now)
     }
 }

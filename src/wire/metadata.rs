@@ -84,13 +84,18 @@ pub(crate) fn token_endpoint(
         .and_then(Json::text)
         .and_then(|text| Url::parse(text).ok());
     endpoint
-        .filter(|url| {
-            let host = url.host_str().unwrap_or_default();
-            let ours = host == authority.host() || listed.iter().any(|other| other.eq_ignore_ascii_case(host));
-            let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-            url.scheme() == "https" && ours && bare
-        })
+        .filter(|url| may_serve(url, authority, listed))
         .ok_or_else(|| invalid_instance("the OpenID configuration names no https token endpoint on a host of the authority's"))
+}
+
+/// Whether this client may use a token endpoint, fetched or remembered: the memory may be shared with a client that lists other
+/// hosts.
+pub(crate) fn may_serve(url: &Url, authority: &Authority, listed: &[String]) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let ours =
+        host == authority.host() || listed.iter().any(|other| other.eq_ignore_ascii_case(host));
+    let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    url.scheme() == "https" && ours && bare
 }
 
 pub(crate) fn invalid_instance(what: &'static str) -> Error {
