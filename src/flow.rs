@@ -26,6 +26,9 @@
 //!    (SaveCache) ─▶ Pause ─▶ back to where the credential is made
 //! ```
 //!
+//! Whoever finds the region or the host in the cache once it has the turn saves it as it was, and goes on: a save gives the turn
+//! back.
+//!
 //! Every stage has two functions: `enter` says whether the stage is needed, `resume` what an answer means. A stage that is not
 //! needed enters the next one. Every stage may end the flow with an error, which is a `Done` too.
 //!

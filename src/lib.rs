@@ -84,7 +84,9 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::arithmetic_side_effects,
-    clippy::unreachable
+    clippy::unreachable,
+    clippy::disallowed_methods,
+    clippy::disallowed_types
 )]
 #![cfg_attr(
     test,

@@ -53,7 +53,7 @@ impl Now {
 
 /// A span that began at `start` and lasts `length` on both clocks.
 ///
-/// Setting the wall clock back lengthens nothing, setting it forward ends the span early (security.md T11, I17, I18 in our
+/// Setting the wall clock back lengthens nothing, setting it forward ends the span early (T11, I17, I18 in our
 /// threat model's numbering).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Span {

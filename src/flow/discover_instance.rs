@@ -101,13 +101,18 @@ pub(super) fn looked(
     look: Look,
     now: Now,
 ) -> Step {
-    match (remembered(&flow, note, now), look) {
-        (Some(vetted), _) => settle(flow, prepared, vetted, now),
-        (None, look) => match (key(&flow, &prepared), look) {
-            (None, _) => throttle::enter(flow, prepared, now),
-            (Some(key), Look::First) => take_turn::instance(flow, key, prepared),
-            (Some(key), Look::WithTurn) => ask(flow, key, prepared, now),
-        },
+    let vetted = remembered(&flow, note, now).zip(note);
+    match (key(&flow, &prepared), vetted, look) {
+        (None, None, _) => throttle::enter(flow, prepared, now),
+        (None, Some((vetted, _)), _) | (Some(_), Some((vetted, _)), Look::First) => {
+            settle(flow, prepared, vetted, now)
+        }
+        // Written again as it is, for that gives the turn back: who waits for the answer need not wait for this flow's token.
+        (Some(key), Some((vetted, note)), Look::WithTurn) => {
+            save_cache::instance(flow, key, CacheUpdate::note(note.clone()), prepared, vetted)
+        }
+        (Some(key), None, Look::First) => take_turn::instance(flow, key, prepared),
+        (Some(key), None, Look::WithTurn) => ask(flow, key, prepared, now),
     }
 }
 

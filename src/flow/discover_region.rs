@@ -76,19 +76,23 @@ pub(super) fn looked(
             client: flow.plan.configuration().id.clone(),
         })
     };
-    match (note, look) {
-        (Some(Note::Region(region)), _) => {
-            let settled = Settled::Region(region.clone());
-            settle(flow, held, settled, now)
+    let settled = match note {
+        Some(Note::Region(region)) => Some(Settled::Region(region.clone())),
+        Some(Note::NoRegion(span)) if !span.left(now).is_zero() => Some(Settled::NoRegion),
+        Some(_) | None => None,
+    };
+    match (settled.zip(note), look) {
+        (Some((settled, _)), Look::First) => settle(flow, held, settled, now),
+        // Written again as it is, for that gives the turn back: who waits for the region need not wait for this flow's token.
+        (Some((settled, note)), Look::WithTurn) => {
+            let key = key();
+            save_cache::region(flow, key, CacheUpdate::note(note.clone()), held, settled)
         }
-        (Some(Note::NoRegion(span)), _) if !span.left(now).is_zero() => {
-            settle(flow, held, Settled::NoRegion, now)
-        }
-        (_, Look::First) => {
+        (None, Look::First) => {
             let key = key();
             take_turn::region(flow, key, held)
         }
-        (_, Look::WithTurn) => {
+        (None, Look::WithTurn) => {
             let key = key();
             probe(
                 flow,

@@ -12,9 +12,7 @@ use crate::secret::Secret;
 use crate::time::Now;
 use crate::wire::json::Json;
 
-use super::{
-    Attempt, Flow, Step, discover_region, done, load_cache, obtain_assertion, obtain_certificate,
-};
+use super::{Flow, Step, discover_region, done, load_cache, obtain_assertion, obtain_certificate};
 
 /// How long a provider's answer may be held while waiting for a turn (rule 3).
 const HELD_AT_MOST: Duration = Duration::from_secs(60);
@@ -356,10 +354,10 @@ fn route(mut flow: Box<Flow>, asked: Asked, held: Held, now: Now) -> Step {
             super::take_turn::enter(flow, Some(held))
         }
         Asked::NameKey { .. } => load_cache::enter(flow, Some(held), now),
+        // Not once the way to the service is settled, as for a second attempt: every look is a wait in which the pair grows
+        // old again, and a provider that names another certificate each time would keep the flow going round.
         Asked::Send
-            if renamed
-                && flow.attempt == Attempt::First
-                && flow.decided().reading == Reading::Cache =>
+            if renamed && flow.region.is_none() && flow.decided().reading == Reading::Cache =>
         {
             load_cache::renamed(flow, held)
         }
