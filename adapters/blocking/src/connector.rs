@@ -45,7 +45,9 @@ impl<In: Transport> Connector<In> for TlsConnector {
             TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
         socket.set_timeout(details.timeout);
         let watch = CertificateWatch::new();
-        watch.during(|| connection.complete_io(&mut socket))?;
+        watch
+            .during(|| connection.complete_io(&mut socket))
+            .map_err(|error| alert(&mut connection, &mut socket).unwrap_or(error))?;
         if self.mutual {
             watch.verdict().map_err(io::Error::other)?;
         }
@@ -84,7 +86,10 @@ impl Transport for TlsTransport {
         let output = self.buffers.output().get(..amount).unwrap_or_default();
         match self.stream.write_all(output) {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.alert().unwrap_or(error).into()),
+            Err(error) => {
+                let StreamOwned { conn, sock } = &mut self.stream;
+                Err(alert(conn, sock).unwrap_or(error).into())
+            }
         }
     }
 
@@ -105,18 +110,15 @@ impl Transport for TlsTransport {
     }
 }
 
-impl TlsTransport {
-    /// Under TLS 1.3 a server refuses the certificate after our side of the handshake is over: writing fails because the other
-    /// side is gone, and why it went is still to be read (security.md F6).
-    fn alert(&mut self) -> Option<io::Error> {
-        let StreamOwned { conn, sock } = &mut self.stream;
-        while conn.read_tls(sock).ok()? > 0 {
-            if let Err(error) = conn.process_new_packets() {
-                return Some(io::Error::new(io::ErrorKind::InvalidData, error));
-            }
+/// When writing fails because the other side is gone, why it went may still be there to be read: under TLS 1.3 a server refuses
+/// the certificate after our side of the handshake is over, under TLS 1.2 while we still write.
+fn alert(connection: &mut ClientConnection, socket: &mut TransportAdapter) -> Option<io::Error> {
+    while connection.read_tls(socket).ok()? > 0 {
+        if let Err(error) = connection.process_new_packets() {
+            return Some(io::Error::new(io::ErrorKind::InvalidData, error));
         }
-        None
     }
+    None
 }
 
 impl fmt::Debug for TlsTransport {

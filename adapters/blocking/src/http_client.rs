@@ -174,7 +174,10 @@ fn exchange(
     Ok(Response::from_parts(head, Body::from(bytes)))
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "ureq::Error is open, and most of it can't happen here")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "ureq::Error is open, and most of it can't happen here"
+)]
 fn failure(error: &ureq::Error) -> Failure {
     match error {
         ureq::Error::Timeout(_) => Failure::new(FailureKind::Timeout),

@@ -34,7 +34,7 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 }
 
 /// The failure that an error on the way to an answer stands for: what TLS says before what the operating system says, because a
-/// refused certificate is no failure to connect (security.md F6).
+/// refused certificate is no failure to connect.
 #[must_use]
 pub fn failure(error: &(dyn Error + 'static)) -> Failure {
     match find::<NotPresented>(error) {

@@ -58,7 +58,7 @@ impl Tls {
     }
 
     /// For connections with this identity. Sessions are not resumed: a resumed session shows the certificate of the one before,
-    /// and a server that resumes does not ask, so nobody could tell that from a server that never asks (security.md T15, F4).
+    /// and a server that resumes does not ask, so nobody could tell that from a server that never asks.
     ///
     /// # Errors
     /// `Tls`.
