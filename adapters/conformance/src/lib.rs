@@ -1,0 +1,83 @@
+//! The table that every adapter passes, over real TLS against the emulator: the same rows for tokio and for plain threads, so
+//! that neither decides anything of its own (rule: adapters do, the core decides).
+//!
+//! An adapter brings a [`Driver`] and writes `entra_conformance::rows!(ItsDriver);` in a test.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use entra_adapter::{ClientIdentity, Event, Network, ProvidedAssertion, ProviderError};
+use entra_proto::{AccessToken, Body, Client, Error, Failure, ProviderContext, TokenRequest};
+
+pub mod rows;
+pub mod world;
+
+pub use world::World;
+
+/// A provider of assertions as both adapters can take it.
+pub type Assertions =
+    Arc<dyn Fn(ProviderContext) -> Result<ProvidedAssertion, ProviderError> + Send + Sync>;
+/// A provider of certificates as both adapters can take it.
+pub type Certificates =
+    Arc<dyn Fn(ProviderContext) -> Result<Option<ClientIdentity>, ProviderError> + Send + Sync>;
+/// Somebody who is told about events.
+pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// What a driver builds its client from.
+#[derive(Clone)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "rows fill it in, drivers take it apart"
+)]
+pub struct Setup {
+    /// The core's client.
+    pub client: Client,
+    /// Identities behind fixed certificates.
+    pub identities: Vec<ClientIdentity>,
+    /// The provider of assertions.
+    pub assertions: Option<Assertions>,
+    /// The provider of certificates.
+    pub certificates: Option<Certificates>,
+    /// How to reach the emulator.
+    pub network: Network,
+    /// Who is told about every step.
+    pub listener: Option<Listener>,
+}
+
+/// An adapter under test. Its client is cheap to clone and shared by threads.
+pub trait Driver: 'static {
+    /// The adapter's client.
+    type Client: Clone + Send + Sync + 'static;
+
+    /// Builds a client.
+    fn build(setup: Setup) -> Result<Self::Client, entra_adapter::BuildError>;
+
+    /// Gets a token, blocking the calling thread.
+    fn token(client: &Self::Client, request: &TokenRequest) -> Result<AccessToken, Error>;
+
+    /// Calls a resource with a token, blocking the calling thread.
+    fn send(
+        client: &Self::Client,
+        token: &AccessToken,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, Failure>;
+}
+
+/// Gets many tokens at once, one thread each.
+pub(crate) fn at_once<D: Driver>(
+    client: &D::Client,
+    requests: Vec<TokenRequest>,
+) -> Vec<Result<AccessToken, Error>> {
+    let threads: Vec<_> = requests
+        .into_iter()
+        .map(|request| {
+            let client = client.clone();
+            std::thread::spawn(move || D::token(&client, &request))
+        })
+        .collect();
+    threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .collect()
+}

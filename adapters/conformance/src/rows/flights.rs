@@ -1,0 +1,220 @@
+//! Many callers at once, and calls that need no network: the cache, one flight for each key, connections.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use entra_emulator::{Endpoint, Fault, Reply, Target};
+use entra_proto::{Credential, Secret, TokenRequest, TokenSource};
+
+use crate::world::{SECRET, World, bearer, pop};
+use crate::{Driver, at_once};
+
+fn with_secret<D: Driver>(world: &World) -> D::Client {
+    let client = world
+        .client(Credential::secret(Secret::new(SECRET)))
+        .build()
+        .unwrap();
+    D::build(world.setup(client)).unwrap()
+}
+
+/// IMP-11: a Bearer hit calls the provider 0 times and sends nothing.
+pub fn imp11_a_hit_asks_nobody<D: Driver>() {
+    let world = World::new();
+    let (provider, calls) = world.pairs(&world.alpha);
+    let client = D::build(world.with_provider(provider)).unwrap();
+    let first = D::token(&client, &bearer()).unwrap();
+    let accepted = world.emulator.accepted();
+    for _ in 0..100 {
+        let again = D::token(&client, &bearer()).unwrap();
+        assert_eq!(
+            (again.source(), again.secret()),
+            (TokenSource::Cache, first.secret())
+        );
+        assert_eq!(again.binding_certificate(), None);
+    }
+    assert_eq!(
+        (
+            calls.load(Ordering::SeqCst),
+            world.token_requests(),
+            world.emulator.accepted()
+        ),
+        (1, 1, accepted)
+    );
+}
+
+/// RUN-01, HTTP-04: everybody gets the one token.
+pub fn run01_a_hundred_cold_callers_make_one_request<D: Driver>() {
+    let world = World::new();
+    world.emulator.fail_next(
+        Target::Endpoint(Endpoint::Token),
+        Fault::Delay(Duration::from_millis(100)),
+    );
+    let (provider, calls) = world.pairs(&world.alpha);
+    let client = D::build(world.with_provider(provider)).unwrap();
+    let tokens = at_once::<D>(&client, vec![bearer(); 100]);
+    let first = tokens[0].as_ref().unwrap().secret().clone();
+    assert!(
+        tokens
+            .iter()
+            .all(|token| token.as_ref().unwrap().secret() == &first)
+    );
+    assert_eq!(
+        (world.token_requests(), calls.load(Ordering::SeqCst)),
+        (1, 1)
+    );
+}
+
+/// RUN-03: nobody hangs, and whoever waited gets the leader's error without a request of its own.
+pub fn run03_whoever_waited_for_a_failure_gets_it<D: Driver>() {
+    let world = World::new();
+    let refusal = Reply::json(400, r#"{"error":"invalid_scope","error_codes":[70011]}"#)
+        .after(Duration::from_millis(500));
+    world
+        .emulator
+        .set_fault(Target::Endpoint(Endpoint::Token), Fault::Reply(refusal));
+    let client = with_secret::<D>(&world);
+    let results = at_once::<D>(&client, vec![bearer(); 50]);
+    assert!(
+        results
+            .iter()
+            .all(|result| result.as_ref().unwrap_err().aadsts() == [70_011])
+    );
+    // One flight for all who came while it was on; a machine that starts threads slowly may need a second one.
+    assert!(
+        world.token_requests() <= 2,
+        "{} requests",
+        world.token_requests()
+    );
+    world.emulator.clear_faults();
+    assert!(
+        D::token(&client, &bearer()).is_ok(),
+        "the key is free again"
+    );
+}
+
+/// RUN-05: other keys go on, and hits never wait.
+pub fn run05_a_stalled_key_delays_no_other<D: Driver>() {
+    let world = World::new();
+    let client = with_secret::<D>(&world);
+    D::token(&client, &bearer()).unwrap();
+    world.emulator.fail_next(
+        Target::Endpoint(Endpoint::Token),
+        Fault::Delay(Duration::from_secs(5)),
+    );
+    let (stalled, request) = (
+        client.clone(),
+        TokenRequest::for_app(["https://stalled.example/.default"]),
+    );
+    let before = world.token_requests();
+    let waiting = std::thread::spawn(move || D::token(&stalled, &request));
+    let patience = Instant::now();
+    while world.token_requests() == before && patience.elapsed() < Duration::from_secs(5) {
+        std::thread::yield_now();
+    }
+    let began = Instant::now();
+    let others = (0..20)
+        .map(|number| TokenRequest::for_app([format!("https://other{number}.example/.default")]))
+        .collect();
+    assert!(at_once::<D>(&client, others).iter().all(Result::is_ok));
+    assert_eq!(
+        D::token(&client, &bearer()).unwrap().source(),
+        TokenSource::Cache
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(waiting.join().unwrap().is_ok());
+}
+
+/// RUN-06: every caller gets the old token at once; one renewal goes out, and what it brings serves from then on.
+pub fn run06_a_token_that_gets_old_is_renewed_once<D: Driver>() {
+    let world = World::with(|builder| builder.refresh_in(Duration::ZERO));
+    let client = with_secret::<D>(&world);
+    let first = D::token(&client, &bearer()).unwrap();
+    let refreshed = Reply::json(
+        200,
+        r#"{"token_type":"Bearer","access_token":"renewed","expires_in":3599,"refresh_in":3000}"#,
+    );
+    world.emulator.set_fault(
+        Target::Endpoint(Endpoint::Token),
+        Fault::Reply(refreshed.after(Duration::from_millis(200))),
+    );
+    let hits = at_once::<D>(&client, vec![bearer(); 50]);
+    assert!(
+        hits.iter()
+            .all(|token| token.as_ref().unwrap().source() == TokenSource::Cache)
+    );
+    let patience = Instant::now();
+    while D::token(&client, &bearer()).unwrap().secret() == first.secret() {
+        assert!(
+            patience.elapsed() < Duration::from_secs(10),
+            "no renewal came"
+        );
+        std::thread::yield_now();
+    }
+    assert_eq!(
+        D::token(&client, &bearer()).unwrap().secret().expose(),
+        "renewed"
+    );
+    assert_eq!(world.token_requests(), 2);
+}
+
+/// HTTP-02: one pool for one certificate, whatever is asked over it.
+pub fn http02_one_certificate_one_connection<D: Driver>() {
+    let world = World::new();
+    let client = D::build(world.with_certificate(&world.alpha, |credential| credential)).unwrap();
+    for _ in 0..200 {
+        D::token(&client, &pop().bypassing_cache()).unwrap();
+    }
+    let connections = world.emulator.connections();
+    // A client may open a second one while the first is on its way back into the pool.
+    assert_eq!(world.token_requests(), 200);
+    assert!(connections.len() <= 5, "{} connections", connections.len());
+    assert!(
+        connections
+            .iter()
+            .all(|connection| connection.client_certificate.as_deref()
+                == Some(world.alpha.certificate_der()))
+    );
+}
+
+/// CACHE-03, HTTP-05: exactly two requests, and nothing is ever mixed.
+pub fn cache03_two_certificates_in_turn_make_two_requests<D: Driver>() {
+    let world = World::new();
+    let identities = [
+        crate::world::identity(&world.alpha),
+        crate::world::identity(&world.rsa),
+    ];
+    let ders = [
+        world.alpha.certificate_der().to_vec(),
+        world.rsa.certificate_der().to_vec(),
+    ];
+    let turn = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (emulator, next) = (Arc::clone(&world.emulator), Arc::clone(&turn));
+    let provider: crate::Assertions = Arc::new(move |_| {
+        let which = next.load(Ordering::SeqCst) % 2;
+        let assertion = crate::world::issue(&emulator, Some(&ders[which]));
+        Ok(entra_adapter::ProvidedAssertion::bound(
+            assertion,
+            identities[which].clone(),
+        ))
+    });
+    let client = D::build(world.with_provider(provider)).unwrap();
+    let names = [world.alpha.thumbprint(), world.rsa.thumbprint()];
+    for round in 0..1_000 {
+        turn.store(round, Ordering::SeqCst);
+        let token = D::token(&client, &pop()).unwrap();
+        assert_eq!(
+            token
+                .binding_certificate()
+                .unwrap()
+                .thumbprint()
+                .to_string(),
+            names[round % 2]
+        );
+    }
+    assert_eq!(world.token_requests(), 2);
+}
