@@ -1,2 +1,51 @@
-//! stub
-fn main(){}
+//! `entra-token`: the command-line program of entra-proto.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod acquire;
+mod demo;
+mod emulator;
+mod replay;
+
+/// Acquires Microsoft Entra access tokens for clients that are bound to a certificate, and shows how that works.
+#[derive(Debug, Parser)]
+#[command(name = "entra-token", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Acquire(Box<acquire::Acquire>),
+    Emulator(emulator::EmulatorArgs),
+    /// Run scenario files against the engine, without a network
+    Replay(replay::Arguments),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Demo(demo) => block_on(demo.run()),
+        Command::Acquire(acquire) => block_on(acquire.run()),
+        Command::Emulator(emulator) => emulator.run(),
+        Command::Replay(arguments) => replay::run(&arguments),
+    }
+}
+
+fn block_on(future: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => {
+            eprintln!("error: no runtime: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
