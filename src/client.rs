@@ -89,7 +89,7 @@ impl Client {
     #[must_use]
     pub fn region(&self) -> Option<&Region> {
         match &self.0.region {
-            RegionChoice::Named(region) | RegionChoice::FromVariable(region) => Some(region),
+            RegionChoice::Known(region, _) => Some(region),
             RegionChoice::None | RegionChoice::AskMetadata => None,
         }
     }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::metadata::Metadata;
 use crate::secret::Secret;
 
 /// Why there is no token.
@@ -48,8 +49,7 @@ struct Facts {
     retryable: bool,
     retry_after: Option<Duration>,
     service: Option<Refusal>,
-    correlation_id: Option<String>,
-    attempts: u8,
+    metadata: Option<Metadata>,
     detail: Option<Secret>,
 }
 
@@ -320,8 +320,7 @@ impl Error {
             retryable,
             retry_after: None,
             service: None,
-            correlation_id: None,
-            attempts: 0,
+            metadata: None,
             detail: None,
         }))
     }
@@ -379,12 +378,17 @@ impl Error {
         self.with(|facts| facts.detail = detail)
     }
 
-    pub(crate) fn in_flow(self, correlation_id: &str, attempts: u8) -> Self {
+    /// Whoever waited for another flow, or is told what was remembered of one, keeps the id of the flow that failed: that is the
+    /// one which the service's logs know.
+    pub(crate) fn in_flow(self, metadata: Metadata) -> Self {
         self.with(|facts| {
-            facts
-                .correlation_id
-                .get_or_insert_with(|| correlation_id.to_owned());
-            facts.attempts = attempts;
+            let first = facts.metadata.take();
+            let correlation_id =
+                first.map_or_else(|| metadata.correlation_id.clone(), |of| of.correlation_id);
+            facts.metadata = Some(Metadata {
+                correlation_id,
+                ..metadata
+            });
         })
     }
 
@@ -464,13 +468,19 @@ impl Error {
             .service
             .as_ref()
             .and_then(|refusal| refusal.correlation_id.as_deref());
-        named.or(self.0.correlation_id.as_deref())
+        named.or(self.metadata().map(Metadata::correlation_id))
     }
 
     /// How many token requests were sent.
     #[must_use]
     pub fn attempts(&self) -> u8 {
-        self.0.attempts
+        self.metadata().map_or(0, Metadata::attempts)
+    }
+
+    /// How the flow went that ended with it; none for what was refused before a flow began.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&Metadata> {
+        self.0.metadata.as_ref()
     }
 
     /// What a provider, a signer or a transport reported in its own words. It may hold anything, so it is not part of the

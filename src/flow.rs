@@ -81,8 +81,9 @@
 use std::time::Duration;
 
 use crate::cache::PartitionKey;
+use crate::metadata::{CacheOutcome, Metadata};
 use crate::plan::{Decided, Plan, Reading};
-use crate::region::Region;
+use crate::region::{Region, RegionOrigin};
 use crate::secret::Seed;
 use crate::time::Now;
 
@@ -154,11 +155,33 @@ pub(crate) struct Flow {
     attempt: Attempt,
     /// How many token requests were sent.
     sent: u8,
+    /// Where the latest one went.
+    endpoint: Option<String>,
+    /// What came of looking into the cache.
+    looked: CacheOutcome,
+    spent: Spent,
     key: PartitionKey,
     /// Settled once per flow, for all attempts.
     region: Option<Settled>,
     /// Likewise.
     instance: Option<Vetted>,
+}
+
+/// How long the outside took to answer, by what it was asked for.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Spent {
+    http: Duration,
+    credential: Duration,
+}
+
+impl Spent {
+    fn on_http(&mut self, since: Now, now: Now) {
+        self.http = self.http.saturating_add(now.since(since));
+    }
+
+    fn on_credential(&mut self, since: Now, now: Now) {
+        self.credential = self.credential.saturating_add(now.since(since));
+    }
 }
 
 /// Which attempt it is: there are two at most (rule 12).
@@ -171,8 +194,11 @@ pub(crate) enum Attempt {
 /// How the question of the region was settled.
 #[derive(Clone)]
 pub(crate) enum Settled {
-    Region(Region),
+    Region(Region, RegionOrigin),
+    /// None was asked for.
     NoRegion,
+    /// Its discovery was asked for and failed.
+    NotFound,
 }
 
 /// How the question of the host was settled.
@@ -204,6 +230,9 @@ impl Plan {
             correlation_id,
             attempt: Attempt::First,
             sent: 0,
+            endpoint: None,
+            looked: CacheOutcome::default(),
+            spent: Spent::default(),
             region: None,
             instance: None,
             plan: self,
@@ -226,6 +255,32 @@ impl Flow {
         self.began
             .monotonic()
             .saturating_add(self.plan.allowed_time())
+    }
+
+    fn region(&self) -> Option<&Region> {
+        match &self.region {
+            Some(Settled::Region(region, _)) => Some(region),
+            Some(Settled::NoRegion | Settled::NotFound) | None => None,
+        }
+    }
+
+    /// How it went so far.
+    fn metadata(&self, now: Now) -> Metadata {
+        Metadata {
+            correlation_id: self.correlation_id.clone(),
+            attempts: self.sent,
+            token_endpoint: self.endpoint.clone(),
+            region: self.region().cloned(),
+            region_origin: match &self.region {
+                Some(Settled::Region(_, origin)) => *origin,
+                Some(Settled::NotFound) => RegionOrigin::Failed,
+                Some(Settled::NoRegion) | None => RegionOrigin::None,
+            },
+            cache: self.looked,
+            total: now.since(self.began),
+            http: self.spent.http,
+            credential: self.spent.credential,
+        }
     }
 
     fn attempt_number(&self) -> u32 {

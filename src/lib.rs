@@ -107,6 +107,7 @@ mod client;
 mod credential;
 mod error;
 mod flow;
+mod metadata;
 mod plan;
 mod region;
 mod request;
@@ -126,8 +127,9 @@ pub use flow::{
     ObtainCertificate, Pause, ProviderContext, SaveCache, SendRequest, SignAssertion, Step,
     TakeTurn, Transport, Turn,
 };
+pub use metadata::{CacheOutcome, Metadata};
 pub use plan::Plan;
-pub use region::{Environment, Region, RegionPolicy, RegionSource};
+pub use region::{Environment, Region, RegionOrigin, RegionPolicy, RegionSource};
 pub use request::TokenRequest;
 pub use secret::{Body, Secret, Seed};
 pub use time::Now;

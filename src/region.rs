@@ -103,13 +103,32 @@ impl Environment {
     }
 }
 
+/// How the question of the region was settled.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum RegionOrigin {
+    /// No region was asked for, or the flow ended before that.
+    #[default]
+    None,
+    /// The application named it.
+    Configured,
+    /// `MSAL_FORCE_REGION` named it.
+    Forced,
+    /// Discovered: `REGION_NAME` named it.
+    Variable,
+    /// Discovered: the instance metadata service named it in this flow.
+    MetadataService,
+    /// Discovered in an earlier flow, and remembered.
+    Remembered,
+    /// Discovery was asked for and found none, in this flow or in the five minutes before it.
+    Failed,
+}
+
 /// What configuration and environment come to, decided once when the client is built.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum RegionChoice {
     None,
-    Named(Region),
-    /// Discovered from `REGION_NAME`, without asking anybody.
-    FromVariable(Region),
+    Known(Region, RegionOrigin),
     /// To be asked of the instance metadata service.
     AskMetadata,
 }
@@ -120,25 +139,27 @@ impl RegionChoice {
         let configured = match source {
             RegionSource::Unset => None,
             RegionSource::Discover => Some(Self::discover(environment)),
-            RegionSource::Named(name) => Some(Self::named(name, environment)?),
+            RegionSource::Named(name) => {
+                Some(Self::named(name, RegionOrigin::Configured, environment)?)
+            }
         };
         if environment.disable_region {
             return Ok(Self::None);
         }
         match (configured, &environment.force_region) {
             (Some(choice), _) => Ok(choice),
-            (None, Some(forced)) => Self::named(forced, environment),
+            (None, Some(forced)) => Self::named(forced, RegionOrigin::Forced, environment),
             (None, None) => Ok(Self::None),
         }
     }
 
-    fn named(name: &str, environment: &Environment) -> Result<Self, Error> {
+    fn named(name: &str, origin: RegionOrigin, environment: &Environment) -> Result<Self, Error> {
         if name.eq_ignore_ascii_case("TryAutoDetect") {
             Ok(Self::discover(environment))
         } else if name.eq_ignore_ascii_case("DisableMsalForceRegion") {
             Ok(Self::None)
         } else {
-            Region::parse(name).map(Self::Named)
+            Region::parse(name).map(|region| Self::Known(region, origin))
         }
     }
 
@@ -146,7 +167,7 @@ impl RegionChoice {
     fn discover(environment: &Environment) -> Self {
         let name = environment.region_name.as_deref().unwrap_or_default();
         match Region::parse(&name.replace(' ', "")) {
-            Ok(region) => Self::FromVariable(region),
+            Ok(region) => Self::Known(region, RegionOrigin::Variable),
             Err(_) => Self::AskMetadata,
         }
     }
@@ -211,7 +232,7 @@ mod tests {
 
     #[test]
     fn d6_the_first_source_that_counts_wins() {
-        let region = |name| RegionChoice::Named(Region::parse(name).unwrap());
+        let known = |name, origin| RegionChoice::Known(Region::parse(name).unwrap(), origin);
         let rows: &[(RegionSource, Environment, RegionChoice)] = &[
             (RegionSource::Unset, environment(&[]), RegionChoice::None),
             (
@@ -222,7 +243,7 @@ mod tests {
             (
                 RegionSource::Unset,
                 environment(&[("MSAL_FORCE_REGION", "westus3")]),
-                region("westus3"),
+                known("westus3", RegionOrigin::Forced),
             ),
             (
                 RegionSource::Unset,
@@ -247,7 +268,7 @@ mod tests {
             (
                 named("eastus"),
                 environment(&[("MSAL_FORCE_REGION", "westus3")]),
-                region("eastus"),
+                known("eastus", RegionOrigin::Configured),
             ),
             (
                 named("eastus"),
@@ -262,7 +283,7 @@ mod tests {
             (
                 RegionSource::Discover,
                 environment(&[("REGION_NAME", "East US 2")]),
-                RegionChoice::FromVariable(Region::parse("eastus2").unwrap()),
+                known("eastus2", RegionOrigin::Variable),
             ),
             (
                 RegionSource::Discover,
@@ -273,7 +294,7 @@ mod tests {
             (
                 RegionSource::Discover,
                 environment(&[("REGION_NAME", "TryAutoDetect")]),
-                RegionChoice::FromVariable(Region::parse("tryautodetect").unwrap()),
+                known("tryautodetect", RegionOrigin::Variable),
             ),
         ];
         for (source, environment, choice) in rows {

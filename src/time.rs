@@ -44,6 +44,11 @@ impl Now {
         self.wall
     }
 
+    /// How long it has been since `earlier`, by the monotonic clock.
+    pub(crate) const fn since(self, earlier: Self) -> Duration {
+        self.monotonic.saturating_sub(earlier.monotonic)
+    }
+
     /// Time since the moment that the driver counts from.
     #[must_use]
     pub const fn monotonic(self) -> Duration {

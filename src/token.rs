@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cache::TokenKind;
 use crate::certificate::Certificate;
+use crate::metadata::Metadata;
 use crate::region::Region;
 use crate::secret::Secret;
 
@@ -25,12 +26,9 @@ pub struct AccessToken {
     pub(crate) expires_in: Duration,
     pub(crate) expires_at: Duration,
     pub(crate) renewal_due: bool,
-    pub(crate) region: Option<Region>,
-    pub(crate) token_endpoint: Option<String>,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) id_token: Option<Secret>,
-    pub(crate) correlation_id: String,
-    pub(crate) attempts: u8,
+    pub(crate) metadata: Metadata,
 }
 
 /// Where a token came from.
@@ -90,13 +88,13 @@ impl AccessToken {
     /// The region whose endpoint issued it.
     #[must_use]
     pub fn region(&self) -> Option<&Region> {
-        self.region.as_ref()
+        self.metadata.region()
     }
 
     /// The URL that issued it; none if it was remembered.
     #[must_use]
     pub fn token_endpoint(&self) -> Option<&str> {
-        self.token_endpoint.as_deref()
+        self.metadata.token_endpoint()
     }
 
     /// The refresh token that came with it, if the grant brings one. It is not remembered.
@@ -111,16 +109,22 @@ impl AccessToken {
         self.id_token.as_ref()
     }
 
+    /// How the flow went that handed it out.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
     /// The id under which the service logged this request.
     #[must_use]
     pub fn correlation_id(&self) -> &str {
-        &self.correlation_id
+        self.metadata.correlation_id()
     }
 
     /// How many token requests were sent for it.
     #[must_use]
     pub fn attempts(&self) -> u8 {
-        self.attempts
+        self.metadata.attempts()
     }
 }
 
@@ -131,8 +135,7 @@ impl fmt::Debug for AccessToken {
             .field("source", &self.source)
             .field("binding_certificate", &self.binding_certificate)
             .field("expires_in", &self.expires_in)
-            .field("region", &self.region)
-            .field("correlation_id", &self.correlation_id)
+            .field("metadata", &self.metadata)
             .finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::certificate::Certificate;
 use crate::error::Error;
+use crate::metadata::CacheOutcome;
 use crate::region::Region;
 use crate::secret::Secret;
 use crate::time::{Now, Span};
@@ -87,6 +88,20 @@ impl Partition {
                 .filter(|entry| entry.scopes.has_all_of(scopes))
                 .max_by_key(|entry| entry.life.left(now))
         })
+    }
+
+    /// Why [`find`](Self::find) found nothing.
+    pub(crate) fn why_not(&self, scopes: &ScopeSet, wanted: Wanted) -> CacheOutcome {
+        let fits = self
+            .entries
+            .iter()
+            .any(|entry| entry.scopes.has_all_of(scopes));
+        match wanted {
+            Wanted::Since(_) => CacheOutcome::Bypassed,
+            Wanted::Fresh => CacheOutcome::Renewed,
+            Wanted::Any if fits => CacheOutcome::Expired,
+            Wanted::Any => CacheOutcome::Missing,
+        }
     }
 
     pub(crate) fn note(&self) -> Option<&Note> {

@@ -9,14 +9,13 @@ use url::Url;
 use crate::authority::AuthorityKind;
 use crate::cache::{CacheUpdate, Fact, Note, PartitionKey};
 use crate::error::{Error, Failure};
-use crate::region::Region;
 use crate::secret::Body;
 use crate::time::{Now, Span};
 use crate::wire::metadata;
 
 use super::load_cache::{self, Look};
 use super::material::{Held, Prepared};
-use super::{Flow, Settled, Step, Transport, Vetted, done, save_cache, take_turn, throttle};
+use super::{Flow, Step, Transport, Vetted, done, save_cache, take_turn, throttle};
 
 /// How long a validated host and a fetched endpoint are believed.
 const LASTS: Duration = Duration::from_secs(24 * 3_600);
@@ -31,13 +30,14 @@ pub struct DiscoverInstance {
     key: PartitionKey,
     prepared: Prepared,
     request: Request<Body>,
+    asked: Now,
     deadline: Duration,
 }
 
 pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
     let endpoint = match endpoint(&flow, &held) {
         Ok(endpoint) => endpoint,
-        Err(error) => return done::failed(&flow, error),
+        Err(error) => return done::failed(&flow, error, now),
     };
     let prepared = Prepared { held, endpoint };
     match (key(&flow, &prepared), flow.instance.clone()) {
@@ -51,7 +51,7 @@ pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
 fn endpoint(flow: &Flow, held: &Held) -> Result<String, Error> {
     let configuration = flow.plan.configuration();
     let tenant = flow.decided().tenant.as_ref();
-    let region = region(flow);
+    let region = flow.region();
     let url = match held.material.binding() {
         Some(_) => configuration
             .authority
@@ -59,13 +59,6 @@ fn endpoint(flow: &Flow, held: &Held) -> Result<String, Error> {
         None => configuration.authority.plain_endpoint(tenant, region)?,
     };
     Ok(url.into())
-}
-
-fn region(flow: &Flow) -> Option<&Region> {
-    match &flow.region {
-        Some(Settled::Region(region)) => Some(region),
-        Some(Settled::NoRegion) | None => None,
-    }
 }
 
 /// Under which key the answer is remembered, if anybody has to be asked.
@@ -174,10 +167,12 @@ fn ask(flow: Box<Flow>, key: PartitionKey, prepared: Prepared, now: Now) -> Step
             key,
             prepared,
             request,
+            asked: now,
         }),
         Err(_) => done::failed(
             &flow,
             metadata::invalid_instance("the authority gives no URL to ask"),
+            now,
         ),
     }
 }
@@ -206,7 +201,8 @@ impl DiscoverInstance {
 
     /// Goes on if the answer is a clear yes; anything else, or none, ends the flow with `invalid_instance`.
     pub fn resume(self, answer: Result<Response<Body>, Failure>, now: Now) -> Step {
-        let (flow, prepared) = (self.flow, self.prepared);
+        let (mut flow, prepared) = (self.flow, self.prepared);
+        flow.spent.on_http(self.asked, now);
         let configuration = flow.plan.configuration();
         let span = Span::new(now, LASTS);
         let judged = match &answer {
@@ -237,7 +233,7 @@ impl DiscoverInstance {
             }
         };
         match judged {
-            Err(error) => done::failed(&flow, error),
+            Err(error) => done::failed(&flow, error, now),
             Ok(note) => {
                 let vetted = match &note {
                     Note::TokenEndpoint(endpoint, _) => Vetted::TokenEndpoint(endpoint.clone()),

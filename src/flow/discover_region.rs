@@ -8,7 +8,7 @@ use http::Response;
 
 use crate::cache::{CacheUpdate, Fact, Note, PartitionKey};
 use crate::error::{Code, Error, Failure};
-use crate::region::{Region, RegionChoice, RegionPolicy};
+use crate::region::{Region, RegionChoice, RegionOrigin, RegionPolicy};
 use crate::secret::Body;
 use crate::time::{Now, Span};
 use crate::wire::metadata;
@@ -31,6 +31,7 @@ pub struct DiscoverRegion {
     held: Held,
     probe: Probe,
     request: Request<Body>,
+    asked: Now,
     deadline: Duration,
 }
 
@@ -47,9 +48,7 @@ pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
     let settled = match &configuration.region {
         _ if !configuration.authority.is_entra() => Some(Settled::NoRegion),
         RegionChoice::None => Some(Settled::NoRegion),
-        RegionChoice::Named(region) | RegionChoice::FromVariable(region) => {
-            Some(Settled::Region(region.clone()))
-        }
+        RegionChoice::Known(region, origin) => Some(Settled::Region(region.clone(), *origin)),
         RegionChoice::AskMetadata => flow.region.clone(),
     };
     match settled {
@@ -77,8 +76,10 @@ pub(super) fn looked(
         })
     };
     let settled = match note {
-        Some(Note::Region(region)) => Some(Settled::Region(region.clone())),
-        Some(Note::NoRegion(span)) if !span.left(now).is_zero() => Some(Settled::NoRegion),
+        Some(Note::Region(region)) => {
+            Some(Settled::Region(region.clone(), RegionOrigin::Remembered))
+        }
+        Some(Note::NoRegion(span)) if !span.left(now).is_zero() => Some(Settled::NotFound),
         Some(_) | None => None,
     };
     match (settled.zip(note), look) {
@@ -128,6 +129,7 @@ fn probe(
             held,
             probe,
             request,
+            asked: now,
         }),
         // The URL has no part that could be wrong; were it so, the region is not found.
         Err(_) => found(flow, key, held, None, now),
@@ -157,7 +159,8 @@ impl DiscoverRegion {
             Ok(response) => (response.status().as_u16(), response.body().expose()),
             Err(_) => (0, &[][..]),
         };
-        let (flow, key, held) = (self.flow, self.key, self.held);
+        let (mut flow, key, held) = (self.flow, self.key, self.held);
+        flow.spent.on_http(self.asked, now);
         match (self.probe, status) {
             (_, _) if body.len() > Self::MAX_RESPONSE => found(flow, key, held, None, now),
             (Probe::Region, 400) => probe(flow, key, held, Probe::Versions, None, now),
@@ -178,10 +181,13 @@ impl DiscoverRegion {
 /// Remembers what was found: a region for the life of the client, a failure for five minutes.
 fn found(flow: Box<Flow>, key: PartitionKey, held: Held, region: Option<Region>, now: Now) -> Step {
     let (note, settled) = match region {
-        Some(region) => (Note::Region(region.clone()), Settled::Region(region)),
+        Some(region) => (
+            Note::Region(region.clone()),
+            Settled::Region(region, RegionOrigin::MetadataService),
+        ),
         None => (
             Note::NoRegion(Span::new(now, FAILURE_LASTS)),
-            Settled::NoRegion,
+            Settled::NotFound,
         ),
     };
     save_cache::region(flow, key, CacheUpdate::note(note), held, settled)
@@ -193,17 +199,17 @@ pub(super) fn settle(mut flow: Box<Flow>, held: Held, settled: Settled, now: Now
     let required = held.material.binding().is_some()
         && configuration.authority.is_entra()
         && configuration.region_policy == RegionPolicy::Required;
-    match settled {
-        Settled::NoRegion if required => {
-            let error = Error::new(
-                Code::RegionRequired,
-                "mutual TLS needs a region, and its discovery failed",
-            );
-            done::failed(&flow, error)
-        }
-        settled @ (Settled::Region(_) | Settled::NoRegion) => {
-            flow.region = Some(settled);
-            discover_instance::enter(flow, held, now)
-        }
+    let missing = match &settled {
+        Settled::Region(..) => false,
+        Settled::NoRegion | Settled::NotFound => required,
+    };
+    flow.region = Some(settled);
+    if missing {
+        let error = Error::new(
+            Code::RegionRequired,
+            "mutual TLS needs a region, and its discovery failed",
+        );
+        return done::failed(&flow, error, now);
     }
+    discover_instance::enter(flow, held, now)
 }

@@ -2,6 +2,7 @@
 
 use crate::cache::Entry;
 use crate::error::Error;
+use crate::metadata::{CacheOutcome, Metadata};
 use crate::plan::Plan;
 use crate::time::Now;
 use crate::token::{AccessToken, TokenSource};
@@ -16,9 +17,9 @@ pub struct Done {
     renewal: Option<Plan>,
 }
 
-pub(super) fn failed(flow: &Flow, error: Error) -> Step {
+pub(super) fn failed(flow: &Flow, error: Error, now: Now) -> Step {
     Step::Done(Done {
-        result: Err(error.in_flow(&flow.correlation_id, flow.sent)),
+        result: Err(error.in_flow(flow.metadata(now))),
         renewal: None,
     })
 }
@@ -34,6 +35,11 @@ pub(super) fn granted(token: AccessToken) -> Step {
 pub(super) fn remembered(flow: &Flow, entry: &Entry, now: Now) -> Step {
     let due = entry.renewal_is_due(now);
     let left = entry.life.left(now);
+    let metadata = Metadata {
+        region: entry.region.clone(),
+        cache: CacheOutcome::Hit,
+        ..flow.metadata(now)
+    };
     let token = AccessToken {
         secret: entry.token.clone(),
         kind: flow.decided().kind,
@@ -42,12 +48,9 @@ pub(super) fn remembered(flow: &Flow, entry: &Entry, now: Now) -> Step {
         expires_in: left,
         expires_at: now.wall().saturating_add(left),
         renewal_due: due,
-        region: entry.region.clone(),
-        token_endpoint: None,
         refresh_token: None,
         id_token: None,
-        correlation_id: flow.correlation_id.clone(),
-        attempts: 0,
+        metadata,
     };
     Step::Done(Done {
         result: Ok(token),

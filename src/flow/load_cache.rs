@@ -3,6 +3,7 @@
 
 use crate::cache::{Partition, PartitionKey, Wanted};
 use crate::error::Failure;
+use crate::metadata::CacheOutcome;
 use crate::plan::Reading;
 use crate::time::Now;
 
@@ -33,6 +34,15 @@ enum Purpose {
     Throttle(Prepared),
 }
 
+impl Purpose {
+    fn is_for_token(&self) -> bool {
+        match self {
+            Self::Offered | Self::First(_) | Self::WithTurn(_) | Self::Renamed(_) => true,
+            Self::Region(..) | Self::Instance(..) | Self::Throttle(_) => false,
+        }
+    }
+}
+
 /// Which look for a fact it is: with the turn there is no other to wait for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Look {
@@ -50,12 +60,18 @@ pub(super) fn offered(flow: Box<Flow>, key: PartitionKey) -> Step {
 }
 
 /// Requests that bypass reading go on to queue, and those that nobody can share go on alone.
-pub(super) fn enter(flow: Box<Flow>, held: Option<Held>, now: Now) -> Step {
+pub(super) fn enter(mut flow: Box<Flow>, held: Option<Held>, now: Now) -> Step {
     let key = flow.key.clone();
     match flow.decided().reading {
         Reading::Cache => step(flow, key, Purpose::First(held)),
-        Reading::Bypass => take_turn::enter(flow, held),
-        Reading::Never => material::enter(flow, held, now),
+        Reading::Bypass => {
+            flow.looked = CacheOutcome::Bypassed;
+            take_turn::enter(flow, held)
+        }
+        Reading::Never => {
+            flow.looked = CacheOutcome::Bypassed;
+            material::enter(flow, held, now)
+        }
     }
 }
 
@@ -91,12 +107,15 @@ impl LoadCache {
     /// Goes on with what was found.
     pub fn resume(self, found: Result<Partition, Failure>, now: Now) -> Step {
         let found = found.unwrap_or_default();
-        let flow = self.flow;
+        let mut flow = self.flow;
         let wanted = match (flow.decided().reading, flow.plan.is_renewal()) {
             (Reading::Bypass | Reading::Never, _) => Wanted::Since(flow.began),
             (Reading::Cache, true) => Wanted::Fresh,
             (Reading::Cache, false) => Wanted::Any,
         };
+        if self.purpose.is_for_token() {
+            flow.looked = found.why_not(&flow.decided().scopes, wanted);
+        }
         let hit = || found.find(&flow.decided().scopes, wanted, now);
         match self.purpose {
             Purpose::Offered => match hit() {

@@ -215,8 +215,8 @@ pub(super) fn enter(flow: Box<Flow>, held: Option<Held>, now: Now) -> Step {
 
 fn ask(flow: Box<Flow>, asked: Asked, now: Now) -> Step {
     let material = match &flow.decided().proof {
-        Proof::AskAssertion { .. } => return obtain_assertion::enter(flow, asked),
-        Proof::AskCertificate(_) => return obtain_certificate::enter(flow, asked),
+        Proof::AskAssertion { .. } => return obtain_assertion::enter(flow, asked, now),
+        Proof::AskCertificate(_) => return obtain_certificate::enter(flow, asked, now),
         Proof::Secret(secret) => Material::Secret(secret.clone()),
         Proof::Assertion(assertion) => Material::Assertion(assertion.clone(), None),
         Proof::Certificate(certificate, use_of) => {
@@ -235,11 +235,13 @@ fn ask(flow: Box<Flow>, asked: Asked, now: Now) -> Step {
 
 /// Judges what the assertion's provider answered: first the assertion, then its certificate (rule 3).
 pub(super) fn assertion_answered(
-    flow: Box<Flow>,
+    mut flow: Box<Flow>,
     asked: Asked,
     answer: Result<ClientAssertion, Failure>,
+    since: Now,
     now: Now,
 ) -> Step {
+    flow.spent.on_credential(since, now);
     let judged = answer
         .map_err(|failure| {
             provider_failed(
@@ -272,11 +274,13 @@ fn judge_assertion(flow: &Flow, answer: ClientAssertion) -> Result<Material, Err
 
 /// Judges what the certificate's provider answered.
 pub(super) fn certificate_answered(
-    flow: Box<Flow>,
+    mut flow: Box<Flow>,
     asked: Asked,
     answer: Result<Option<CertificateChain>, Failure>,
+    since: Now,
     now: Now,
 ) -> Step {
+    flow.spent.on_credential(since, now);
     let judged = answer
         .map_err(|failure| {
             provider_failed(
@@ -326,7 +330,7 @@ fn answered(flow: Box<Flow>, asked: Asked, judged: Result<Material, Error>, now:
             };
             route(flow, asked, held, now)
         }
-        Err(error) => done::failed(&flow, error),
+        Err(error) => done::failed(&flow, error, now),
     }
 }
 
@@ -339,7 +343,7 @@ fn route(mut flow: Box<Flow>, asked: Asked, held: Held, now: Now) -> Step {
     let judged_now =
         held.material.binding().is_some() && (!naming || decided.kind == TokenKind::MtlsPop);
     if judged_now && let Some(error) = impossible() {
-        return done::failed(&flow, error);
+        return done::failed(&flow, error, now);
     }
     let key = match decided.answer_names_key {
         true => decided

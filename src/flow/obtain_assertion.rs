@@ -13,13 +13,15 @@ pub struct ObtainAssertion {
     flow: Box<Flow>,
     context: ProviderContext,
     asked: Asked,
+    since: Now,
 }
 
-pub(super) fn enter(flow: Box<Flow>, asked: Asked) -> Step {
+pub(super) fn enter(flow: Box<Flow>, asked: Asked, now: Now) -> Step {
     Step::ObtainAssertion(ObtainAssertion {
         context: ProviderContext::of(&flow),
         flow,
         asked,
+        since: now,
     })
 }
 
@@ -33,6 +35,6 @@ impl ObtainAssertion {
     /// Goes on: a certificate in the answer moves the request to mutual TLS; a failure ends the flow and is named as the
     /// provider's.
     pub fn resume(self, answer: Result<ClientAssertion, Failure>, now: Now) -> Step {
-        material::assertion_answered(self.flow, self.asked, answer, now)
+        material::assertion_answered(self.flow, self.asked, answer, self.since, now)
     }
 }

@@ -14,13 +14,15 @@ pub struct ObtainCertificate {
     flow: Box<Flow>,
     context: ProviderContext,
     asked: Asked,
+    since: Now,
 }
 
-pub(super) fn enter(flow: Box<Flow>, asked: Asked) -> Step {
+pub(super) fn enter(flow: Box<Flow>, asked: Asked, now: Now) -> Step {
     Step::ObtainCertificate(ObtainCertificate {
         context: ProviderContext::of(&flow),
         flow,
         asked,
+        since: now,
     })
 }
 
@@ -33,6 +35,6 @@ impl ObtainCertificate {
 
     /// Goes on with the certificate; `None` if the provider has none, which ends the flow as a failure does.
     pub fn resume(self, answer: Result<Option<CertificateChain>, Failure>, now: Now) -> Step {
-        material::certificate_answered(self.flow, self.asked, answer, now)
+        material::certificate_answered(self.flow, self.asked, answer, self.since, now)
     }
 }

@@ -20,7 +20,7 @@ pub struct SaveCache {
 }
 
 enum Then {
-    Granted(Box<AccessToken>),
+    Granted(Box<AccessToken>, Now),
     Region(Box<Flow>, Held, Settled),
     Instance(Box<Flow>, Prepared, Vetted),
     Refused(Box<Flow>, After),
@@ -36,7 +36,7 @@ pub(super) fn token(flow: &Flow, update: CacheUpdate, token: AccessToken) -> Ste
     Step::SaveCache(SaveCache {
         key: flow.key.clone(),
         update,
-        then: Then::Granted(Box::new(token)),
+        then: Then::Granted(Box::new(token), flow.began),
     })
 }
 
@@ -99,7 +99,7 @@ impl SaveCache {
     #[must_use]
     pub fn ends_turn(&self) -> bool {
         match self.then {
-            Then::Granted(_) | Then::Region(..) | Then::Instance(..) => true,
+            Then::Granted(..) | Then::Region(..) | Then::Instance(..) => true,
             Then::Refused(..) => false,
         }
     }
@@ -107,7 +107,10 @@ impl SaveCache {
     /// Goes on, whether it could be written or not.
     pub fn resume(self, _saved: Result<(), Failure>, now: Now) -> Step {
         match self.then {
-            Then::Granted(token) => done::granted(*token),
+            Then::Granted(mut token, began) => {
+                token.metadata.total = now.since(began);
+                done::granted(*token)
+            }
             Then::Region(flow, held, settled) => discover_region::settle(flow, held, settled, now),
             Then::Instance(flow, prepared, vetted) => {
                 discover_instance::settle(flow, prepared, vetted, now)
@@ -120,7 +123,7 @@ impl SaveCache {
 impl std::fmt::Debug for Then {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Granted(_) => "hand the token out",
+            Self::Granted(..) => "hand the token out",
             Self::Region(..) => "go on with the region",
             Self::Instance(..) => "go on with the endpoint",
             Self::Refused(..) => "go on after the refusal",

@@ -19,7 +19,7 @@ use crate::wire::token::{Granted, refused};
 
 use super::material::{Material, Prepared};
 use super::save_cache::After;
-use super::{Attempt, Flow, Settled, Step, done, pause, save_cache, throttle};
+use super::{Attempt, Flow, Step, done, pause, save_cache, throttle};
 
 /// RFC 7523 §2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -51,12 +51,17 @@ pub enum Transport {
 #[must_use]
 pub struct SendRequest {
     flow: Box<Flow>,
-    endpoint: String,
     transport: Transport,
     request: Request<Body>,
+    since: Now,
 }
 
-pub(super) fn enter(mut flow: Box<Flow>, prepared: Prepared, signed: Option<&Secret>) -> Step {
+pub(super) fn enter(
+    mut flow: Box<Flow>,
+    prepared: Prepared,
+    signed: Option<&Secret>,
+    now: Now,
+) -> Step {
     let material = &prepared.held.material;
     let transport = material
         .binding()
@@ -66,11 +71,12 @@ pub(super) fn enter(mut flow: Box<Flow>, prepared: Prepared, signed: Option<&Sec
     match request(&flow, &prepared.endpoint, body) {
         Ok(request) => {
             flow.sent = flow.sent.saturating_add(1);
+            flow.endpoint = Some(prepared.endpoint);
             Step::SendRequest(SendRequest {
                 flow,
-                endpoint: prepared.endpoint,
                 transport,
                 request,
+                since: now,
             })
         }
         Err(_) => done::failed(
@@ -79,6 +85,7 @@ pub(super) fn enter(mut flow: Box<Flow>, prepared: Prepared, signed: Option<&Sec
                 Code::InvalidRequestParameter,
                 "the request can't be put into HTTP",
             ),
+            now,
         ),
     }
 }
@@ -181,7 +188,8 @@ impl SendRequest {
     }
 
     /// Goes on: a token is remembered and ends the flow; what may pass is tried once more after a pause; all else is an error.
-    pub fn resume(self, answer: Result<Response<Body>, Failure>, now: Now) -> Step {
+    pub fn resume(mut self, answer: Result<Response<Body>, Failure>, now: Now) -> Step {
+        self.flow.spent.on_http(self.since, now);
         let response = match answer {
             Ok(response) => response,
             Err(failure) => return self.transport_failed(failure, now),
@@ -202,16 +210,13 @@ impl SendRequest {
         };
         match judged {
             Ok(granted) => self.granted(granted, now),
-            Err(error) => done::failed(&self.flow, error),
+            Err(error) => done::failed(&self.flow, error, now),
         }
     }
 
     fn granted(self, granted: Granted, now: Now) -> Step {
         let Self {
-            flow,
-            endpoint,
-            transport,
-            ..
+            flow, transport, ..
         } = self;
         let decided = flow.decided();
         let certificate = match (decided.kind, transport) {
@@ -223,10 +228,6 @@ impl SendRequest {
             certificate.not_after().saturating_sub(now.wall())
         });
         let life = granted.life.min(certificate_left);
-        let region = match &flow.region {
-            Some(Settled::Region(region)) => Some(region.clone()),
-            Some(Settled::NoRegion) | None => None,
-        };
         let token = AccessToken {
             secret: granted.token,
             kind: decided.kind,
@@ -235,12 +236,9 @@ impl SendRequest {
             expires_in: life,
             expires_at: now.wall().saturating_add(life),
             renewal_due: false,
-            region,
-            token_endpoint: Some(endpoint),
             refresh_token: granted.refresh_token,
             id_token: granted.id_token,
-            correlation_id: flow.correlation_id.clone(),
-            attempts: flow.sent,
+            metadata: flow.metadata(now),
         };
         if life.is_zero() || decided.reading == Reading::Never {
             return done::granted(token);
@@ -254,7 +252,7 @@ impl SendRequest {
                 .map(|renew_in| jittered(&flow, renew_in))
                 .filter(|age| *age < life),
             certificate: token.binding_certificate.clone(),
-            region: token.region.clone(),
+            region: flow.region().cloned(),
         };
         save_cache::token(&flow, CacheUpdate::entry(entry), token)
     }
@@ -262,7 +260,7 @@ impl SendRequest {
     fn refused(self, error: Error, headers: &HeaderMap, now: Now) -> Step {
         let passing = matches!(error.http_status(), Some(408 | 429 | 500..=599));
         if !passing {
-            return done::failed(&self.flow, error);
+            return done::failed(&self.flow, error, now);
         }
         let wait = retry_after::read(headers, now.wall());
         // A 429 that does not say how long is not followed by another request.
@@ -272,7 +270,10 @@ impl SendRequest {
         match wait.filter(|wait| !wait.is_zero()) {
             None => after.go_on(self.flow, now),
             Some(wait) => {
-                let key = throttle::key(&self.flow, &self.endpoint);
+                let key = throttle::key(
+                    &self.flow,
+                    self.flow.endpoint.as_deref().unwrap_or_default(),
+                );
                 let note = Note::Throttled(error, Span::new(now, wait));
                 save_cache::throttle(self.flow, key, CacheUpdate::note(note), after)
             }
@@ -295,14 +296,15 @@ impl SendRequest {
                 "the token endpoint did not answer in time",
                 true,
             ),
-            FailureKind::TooLarge => return done::failed(&self.flow, too_large()),
+            FailureKind::TooLarge => return done::failed(&self.flow, too_large(), now),
             FailureKind::CertificateNotRequested => (
                 Code::CertificateNotRequested,
                 "the server never asked for the client certificate, so nothing was sent",
                 false,
             ),
             FailureKind::CertificateRejected => {
-                return done::failed(&self.flow, self.rejected().detail(failure.into_detail()));
+                let error = self.rejected().detail(failure.into_detail());
+                return done::failed(&self.flow, error, now);
             }
             FailureKind::Provider => (
                 Code::CertificateWithoutPrivateKey,
@@ -367,7 +369,7 @@ impl SendRequest {
 impl After {
     pub(super) fn go_on(self, flow: Box<Flow>, now: Now) -> Step {
         match self {
-            Self::Fail(error) => done::failed(&flow, error),
+            Self::Fail(error) => done::failed(&flow, error, now),
             Self::TryAgain { until } => pause::enter(flow, until, now),
         }
     }

@@ -17,6 +17,7 @@ pub struct SignAssertion {
     flow: Box<Flow>,
     prepared: Prepared,
     input: SigningInput,
+    since: Now,
 }
 
 /// Assertions from elsewhere and secrets need no signature; a certificate that is only presented needs none either (rule 8).
@@ -29,12 +30,12 @@ pub(super) fn enter(flow: Box<Flow>, prepared: Prepared, now: Now) -> Step {
         Material::OwnClaims(certificate, ..) => Some(certificate.clone()),
     };
     match signed {
-        None => send_request::enter(flow, prepared, None),
+        None => send_request::enter(flow, prepared, None, now),
         Some(certificate) => {
             let takes_ps256 = flow.plan.configuration().authority.takes_ps256();
             match Algorithm::first(&certificate, takes_ps256) {
                 Ok(algorithm) => ask(flow, prepared, &certificate, algorithm, now),
-                Err(error) => done::failed(&flow, error),
+                Err(error) => done::failed(&flow, error, now),
             }
         }
     }
@@ -68,6 +69,7 @@ fn ask(
         flow,
         prepared,
         input,
+        since: now,
     })
 }
 
@@ -81,33 +83,40 @@ impl SignAssertion {
     /// Goes on with the signature. A key that can't do PS256 ([`FailureKind::UnsupportedAlgorithm`]) is asked for RS256 once
     /// (MSAL.NET PR 6126).
     pub fn resume(self, signature: Result<Signature, Failure>, now: Now) -> Step {
+        let Self {
+            mut flow,
+            prepared,
+            input,
+            since,
+        } = self;
+        flow.spent.on_credential(since, now);
         let failure = match signature {
-            Ok(signature) => match self.input.complete(&signature) {
+            Ok(signature) => match input.complete(&signature) {
                 Ok(assertion) => {
-                    return send_request::enter(self.flow, self.prepared, Some(&assertion));
+                    return send_request::enter(flow, prepared, Some(&assertion), now);
                 }
-                Err(error) => return done::failed(&self.flow, error),
+                Err(error) => return done::failed(&flow, error, now),
             },
             Err(failure) => failure,
         };
-        let fall_back = self
-            .input
+        let fall_back = input
             .algorithm()
             .next()
             .filter(|_| failure.kind() == FailureKind::UnsupportedAlgorithm);
         match fall_back {
             Some(algorithm) => {
-                let certificate = self.input.certificate().clone();
-                ask(self.flow, self.prepared, &certificate, algorithm, now)
+                let certificate = input.certificate().clone();
+                ask(flow, prepared, &certificate, algorithm, now)
             }
             None => {
                 let what = format!(
                     "the signer did not sign with {}",
-                    self.input.algorithm().as_str()
+                    input.algorithm().as_str()
                 );
                 done::failed(
-                    &self.flow,
+                    &flow,
                     Error::new(Code::SigningFailed, what).detail(failure.into_detail()),
+                    now,
                 )
             }
         }

@@ -81,7 +81,7 @@ impl TakeTurn {
     pub fn resume(self, turn: Turn, now: Now) -> Step {
         let flow = self.flow;
         let waited = match turn {
-            Turn::Failed(error) => return done::failed(&flow, error),
+            Turn::Failed(error) => return done::failed(&flow, error, now),
             Turn::Mine => false,
             Turn::Waited => true,
         };

@@ -33,7 +33,7 @@ pub(super) fn key(flow: &Flow, endpoint: &str) -> PartitionKey {
 pub(super) fn looked(flow: Box<Flow>, prepared: Prepared, note: Option<&Note>, now: Now) -> Step {
     match note {
         Some(Note::Throttled(error, span)) if !span.left(now).is_zero() => {
-            done::failed(&flow, error.clone().retry_after(Some(span.left(now))))
+            done::failed(&flow, error.clone().retry_after(Some(span.left(now))), now)
         }
         Some(_) | None => sign_assertion::enter(flow, prepared, now),
     }

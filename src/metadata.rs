@@ -1,0 +1,108 @@
+//! How a flow went: the same facts beside a token and beside an error, for logs and metrics. No secret is among them.
+
+use std::time::Duration;
+
+use crate::region::{Region, RegionOrigin};
+
+/// How a flow went, up to the moment that it ended.
+///
+/// ```
+/// use entra_proto::{CacheOutcome, Error};
+///
+/// fn note(error: &Error) {
+///     if let Some(metadata) = error.metadata() {
+///         println!("{} requests in {:?}, cache: {:?}", metadata.attempts(), metadata.total(), metadata.cache());
+///     }
+/// }
+/// # note(&Error::cancelled());
+/// # assert_ne!(CacheOutcome::Hit, CacheOutcome::Expired);
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Metadata {
+    pub(crate) correlation_id: String,
+    pub(crate) attempts: u8,
+    pub(crate) token_endpoint: Option<String>,
+    pub(crate) region: Option<Region>,
+    pub(crate) region_origin: RegionOrigin,
+    pub(crate) cache: CacheOutcome,
+    pub(crate) total: Duration,
+    pub(crate) http: Duration,
+    pub(crate) credential: Duration,
+}
+
+/// What came of looking into the cache, which is why the service was asked or was not.
+///
+/// MSAL calls it the cache refresh reason.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum CacheOutcome {
+    /// The flow ended before anybody looked.
+    #[default]
+    NotRead,
+    /// A token served.
+    Hit,
+    /// Nothing that fits was remembered.
+    Missing,
+    /// What fits had expired, or was within five minutes of it.
+    Expired,
+    /// What fits still serves; it was renewed early.
+    Renewed,
+    /// Reading was not wanted: `bypassing_cache`, a claims challenge, or a grant that works once.
+    Bypassed,
+}
+
+impl Metadata {
+    /// The id under which the service logged the request.
+    #[must_use]
+    pub fn correlation_id(&self) -> &str {
+        &self.correlation_id
+    }
+
+    /// How many token requests were sent: 0 for a hit, 2 at most.
+    #[must_use]
+    pub fn attempts(&self) -> u8 {
+        self.attempts
+    }
+
+    /// The URL of the latest token request; none if none was sent.
+    #[must_use]
+    pub fn token_endpoint(&self) -> Option<&str> {
+        self.token_endpoint.as_deref()
+    }
+
+    /// The region of that request, or the one that the remembered token came from.
+    #[must_use]
+    pub fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+
+    /// How the question of the region was settled, if it came to that.
+    #[must_use]
+    pub fn region_origin(&self) -> RegionOrigin {
+        self.region_origin
+    }
+
+    /// What came of looking into the cache.
+    #[must_use]
+    pub fn cache(&self) -> CacheOutcome {
+        self.cache
+    }
+
+    /// From the start of the flow to its end, by the driver's monotonic clock; waits for others included.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.total
+    }
+
+    /// The part of it that requests over HTTP took: all attempts, discovery included.
+    #[must_use]
+    pub fn http(&self) -> Duration {
+        self.http
+    }
+
+    /// The part of it that providers and signers took.
+    #[must_use]
+    pub fn credential(&self) -> Duration {
+        self.credential
+    }
+}
