@@ -47,10 +47,12 @@ impl Jwt {
         self.claims.get(name)?.as_str()
     }
 
-    /// A date: a number, or a string of one as MSAL.NET writes it.
+    /// A date: a number, of which a fraction of a second is dropped (RFC 7519 §2), or a string of one as MSAL.NET writes it.
     pub(crate) fn date(&self, name: &str) -> Option<i64> {
         match self.claims.get(name)? {
-            Value::Number(number) => number.as_i64(),
+            Value::Number(number) => number
+                .as_i64()
+                .or_else(|| number.as_f64().map(|seconds| seconds as i64)),
             Value::String(text) => text.parse().ok(),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         }

@@ -65,8 +65,14 @@ impl Service {
     }
 
     /// The registered certificate that the header names by `x5t#S256` or `x5t`; both must agree if both are there.
+    ///
+    /// MSAL for Python writes them with base64's padding, which Entra does not mind.
     fn registered_signer(token: &TokenAsk<'_>, jwt: &Jwt) -> Result<Vec<u8>, Refusal> {
-        let (long, short) = (jwt.header("x5t#S256"), jwt.header("x5t"));
+        let thumbprint = |name| {
+            let written = jwt.header(name)?;
+            Some(written.strip_suffix('=').unwrap_or(written))
+        };
+        let (long, short) = (thumbprint("x5t#S256"), thumbprint("x5t"));
         if long.is_none() && short.is_none() {
             return Err(Refusal::bad_assertion(
                 "The header names no certificate ('x5t' or 'x5t#S256').",

@@ -207,6 +207,60 @@ fn an_assertion_is_refused_for_each_thing_that_may_be_wrong_with_it() {
     assert_eq!(send("nonsense"), 700_027);
 }
 
+/// MSAL for Python dates its assertions by `time.time()` (RFC 7519 §2: a `NumericDate` may have a fraction).
+#[test]
+fn an_assertion_whose_dates_have_fractions_is_judged_like_any_other() {
+    let known = identity("known");
+    let emulator = emulator(&known);
+    let client = Client::new(&emulator, None);
+    let now = f64::from(u32::try_from(unix_now()).unwrap());
+    for (expiry, start, code) in [
+        (now + 600.25, now - 0.25, 0),
+        (now - 1.25, now - 600.25, 700_024),
+        (now + 7_200.25, now + 3_600.25, 700_024),
+    ] {
+        let mut claims = own_claims(LOGIN, &expiry.to_string());
+        claims["exp"] = json!(expiry);
+        claims["nbf"] = json!(start);
+        let assertion = sign_own(&known, Algorithm::ES256, &claims);
+        let answer = client.post(
+            LOGIN,
+            &app_form(&[
+                ("client_assertion_type", JWT_BEARER),
+                ("client_assertion", &assertion),
+            ]),
+        );
+        assert_eq!(answer.code(), code, "{expiry} {start}");
+    }
+}
+
+/// MSAL for Python writes `x5t` and `x5t#S256` in base64url with its padding, which RFC 7515 §2 leaves out.
+#[test]
+fn an_assertion_may_name_its_certificate_with_padding() {
+    let (known, other) = (identity("known"), identity("other"));
+    let emulator = emulator(&known);
+    let client = Client::new(&emulator, None);
+    let key = EncodingKey::from_ec_pem(known.key_pem().as_bytes()).unwrap();
+    for (name, code) in [
+        (format!("{}=", known.thumbprint()), 0),
+        (format!("{}==", known.thumbprint()), 700_027),
+        (format!("{}=", other.thumbprint()), 700_027),
+    ] {
+        let mut header = Header::new(Algorithm::ES256);
+        header.x5t_s256 = Some(name.clone());
+        let claims = own_claims(LOGIN, &name);
+        let assertion = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+        let answer = client.post(
+            LOGIN,
+            &app_form(&[
+                ("client_assertion_type", JWT_BEARER),
+                ("client_assertion", &assertion),
+            ]),
+        );
+        assert_eq!(answer.code(), code, "{name}");
+    }
+}
+
 #[test]
 fn a_federated_assertion_is_taken_from_a_trusted_issuer_alone() {
     let emulator = emulator(&identity("a"));
