@@ -8,5 +8,5 @@ pub use key::{FlightKey, PartitionKey, TokenKind};
 pub use memory::{Limits, Memory};
 pub use partition::{CacheUpdate, Partition};
 
-pub(crate) use key::{Bypass, Fact, GrantKey, ScopeSet, TokenKey};
+pub(crate) use key::{Bypass, Fact, Further, GrantKey, ScopeSet, TokenKey};
 pub(crate) use partition::{Entry, Note, Wanted};

@@ -182,6 +182,19 @@ pub(crate) enum CheckedCredential {
 }
 
 impl CheckedCredential {
+    /// Claims that its assertions have besides the usual ones.
+    pub(crate) const fn own_claims(&self) -> Option<&Json<'static>> {
+        match self {
+            Self::CertificateWithClaims(_, claims, _) => Some(claims),
+            Self::Secret(_)
+            | Self::Certificate(..)
+            | Self::CertificateProvider(_)
+            | Self::StaticAssertion(_)
+            | Self::AssertionProvider
+            | Self::SignedAssertionProvider => None,
+        }
+    }
+
     pub(crate) const fn needs(&self) -> Needs<'_> {
         match self {
             Self::Secret(_) | Self::StaticAssertion(_) => Needs::Nothing,

@@ -22,6 +22,7 @@ use crate::secret::Secret;
 /// | `missing_tenanted_authority`, `mtls_bearer_without_region`, `mtls_pop_without_region`, `mtls_pop_not_supported_for_environment` | caller | where to send |
 /// | `region_required_for_mtls_pop` | environment | the region was to be discovered and was not |
 /// | `invalid_instance` | caller | the authority's host did not pass validation |
+/// | `no_tokens_found` | caller | nothing is remembered of the account that the request is for |
 /// | `connection_failed`, `request_timeout`, `tls_failed`, `certificate_not_requested`, `client_certificate_rejected`, `response_too_large`, `unexpected_redirect` | environment | the transport |
 /// | `token_type_missing`, `token_type_mismatch`, `invalid_token_response` | garbled | an answer that may not be used |
 /// | `request_throttled`, `service_not_available`, or the service's own `error` | refused | Entra said no |
@@ -103,6 +104,7 @@ pub(crate) enum Code {
     RegionRequired,
     MtlsNotSupportedForEnvironment,
     InvalidInstance,
+    NoTokensFound,
     ConnectionFailed,
     RequestTimeout,
     TlsFailed,
@@ -233,6 +235,11 @@ impl Code {
                 "invalid_instance",
                 Caller,
                 "check the authority's host, or list it in known_authorities if you vouch for it",
+            ),
+            Self::NoTokensFound => (
+                "no_tokens_found",
+                Caller,
+                "let the user sign in again, or redeem a refresh token that you kept",
             ),
             Self::ConnectionFailed => (
                 "connection_failed",
@@ -468,7 +475,7 @@ impl Error {
             .service
             .as_ref()
             .and_then(|refusal| refusal.correlation_id.as_deref());
-        named.or(self.metadata().map(Metadata::correlation_id))
+        named.or_else(|| self.metadata().map(Metadata::correlation_id))
     }
 
     /// How many token requests were sent.

@@ -84,7 +84,7 @@ use crate::cache::PartitionKey;
 use crate::metadata::{CacheOutcome, Metadata};
 use crate::plan::{Decided, Plan, Reading};
 use crate::region::{Region, RegionOrigin};
-use crate::secret::Seed;
+use crate::secret::{Secret, Seed};
 use crate::time::Now;
 
 mod discover_instance;
@@ -161,6 +161,8 @@ pub(crate) struct Flow {
     looked: CacheOutcome,
     spent: Spent,
     key: PartitionKey,
+    /// The refresh token of the account that the request is for, once it has been looked up.
+    refresh_token: Option<Secret>,
     /// Settled once per flow, for all attempts.
     region: Option<Settled>,
     /// Likewise.
@@ -233,6 +235,7 @@ impl Plan {
             endpoint: None,
             looked: CacheOutcome::default(),
             spent: Spent::default(),
+            refresh_token: None,
             region: None,
             instance: None,
             plan: self,

@@ -100,6 +100,7 @@
     )
 )]
 
+mod account;
 mod authority;
 mod cache;
 mod certificate;
@@ -116,6 +117,7 @@ mod time;
 mod token;
 mod wire;
 
+pub use account::{Account, User};
 pub use authority::{Authority, AuthorityKind, Tenant};
 pub use cache::{CacheUpdate, FlightKey, Limits, Memory, Partition, PartitionKey, TokenKind};
 pub use certificate::{Certificate, CertificateChain, Thumbprint};
@@ -134,4 +136,4 @@ pub use request::TokenRequest;
 pub use secret::{Body, Secret, Seed};
 pub use time::Now;
 pub use token::{AccessToken, TokenSource};
-pub use wire::{Algorithm, Signature, SigningInput};
+pub use wire::{Algorithm, ClaimsChallenge, Signature, SigningInput};

@@ -5,17 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authority::Tenant;
-use crate::cache::{Bypass, FlightKey, GrantKey, PartitionKey, ScopeSet, TokenKey, TokenKind};
+use crate::cache::{
+    Bypass, FlightKey, Further, GrantKey, PartitionKey, ScopeSet, TokenKey, TokenKind,
+};
 use crate::certificate::{Certificate, Thumbprint};
 use crate::client::{BearerIsolation, Client, Configuration};
-use crate::credential::{CheckedCredential, Use};
-use crate::error::{Code, Error, shown};
+use crate::error::{Code, Error};
 use crate::region::{RegionChoice, RegionPolicy};
 use crate::request::{Grant, TokenRequest};
-use crate::secret::Secret;
 use crate::wire::claims;
 use crate::wire::json::Json;
-use crate::wire::token::is_uuid;
+
+mod fields;
+mod proof;
+
+pub(crate) use proof::{CertificateUse, Proof};
 
 /// A request that makes sense for a client, with every choice made: one can print it, compare it and start it, also twice.
 ///
@@ -46,6 +50,8 @@ pub(crate) struct Decided {
     /// As the body has them, capabilities merged.
     pub(crate) claims: Option<String>,
     pub(crate) proof: Proof,
+    /// What the assertion that we sign says besides what every one says.
+    pub(crate) own_claims: Option<Json<'static>>,
     pub(crate) reading: Reading,
     /// Where the token is remembered; the certificate is in it if it is known already.
     pub(crate) key: PartitionKey,
@@ -62,115 +68,8 @@ pub(crate) enum Reading {
     Cache,
     /// Nothing older than the request, but what comes is remembered (rule 11).
     Bypass,
-    /// The grant works once and is answered for itself: nothing is read or remembered.
+    /// The grant works once and is answered for itself; what comes is remembered for the account that it turns out to be.
     Never,
-}
-
-/// How the client will prove itself: the row of the table that applies.
-#[derive(Clone)]
-pub(crate) enum Proof {
-    Secret(Secret),
-    Assertion(Secret),
-    AskAssertion { pair: bool },
-    Certificate(Certificate, CertificateUse),
-    AskCertificate(CertificateUse),
-    OwnClaims(Certificate, Json<'static>, CertificateUse),
-}
-
-/// What a certificate is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum CertificateUse {
-    /// It signs the assertion in the body; plain transport.
-    Sign { x5c: bool },
-    /// It signs the assertion and is presented in the handshake (rule 9).
-    SignAndPresent,
-    /// It is presented in the handshake, and the body has no assertion (rule 8).
-    Present,
-}
-
-impl CertificateUse {
-    const fn of_bearer(use_of: Use) -> Self {
-        if use_of.over_mtls {
-            Self::SignAndPresent
-        } else {
-            Self::Sign { x5c: use_of.x5c }
-        }
-    }
-
-    pub(crate) const fn presents(self) -> bool {
-        match self {
-            Self::SignAndPresent | Self::Present => true,
-            Self::Sign { .. } => false,
-        }
-    }
-}
-
-impl Proof {
-    /// The table of what is legal: credential against token kind (rules 8 and 9).
-    fn decide(credential: &CheckedCredential, kind: TokenKind) -> Result<Self, Error> {
-        use CheckedCredential as C;
-        use TokenKind::{Bearer, MtlsPop};
-        let unbound = |what: &'static str| Err(Error::new(Code::CertificateNotProvided, what));
-        match (credential, kind) {
-            (C::Secret(secret), Bearer) => Ok(Self::Secret(secret.clone())),
-            (C::Secret(_), MtlsPop) => unbound("a client secret can't be bound to a certificate"),
-            (C::Certificate(certificate, use_of), Bearer) => Ok(Self::Certificate(
-                certificate.clone(),
-                CertificateUse::of_bearer(*use_of),
-            )),
-            (C::Certificate(certificate, _), MtlsPop) => Ok(Self::Certificate(
-                certificate.clone(),
-                CertificateUse::Present,
-            )),
-            (C::CertificateProvider(use_of), Bearer) => {
-                Ok(Self::AskCertificate(CertificateUse::of_bearer(*use_of)))
-            }
-            (C::CertificateProvider(_), MtlsPop) => {
-                Ok(Self::AskCertificate(CertificateUse::Present))
-            }
-            (C::CertificateWithClaims(certificate, claims, use_of), Bearer) => Ok(Self::OwnClaims(
-                certificate.clone(),
-                claims.clone(),
-                CertificateUse::of_bearer(*use_of),
-            )),
-            (C::CertificateWithClaims(..), MtlsPop) => unbound(
-                "a certificate that signs the application's own claims can't be bound: PoP sends no assertion",
-            ),
-            (C::StaticAssertion(assertion), Bearer) => Ok(Self::Assertion(assertion.clone())),
-            (C::StaticAssertion(_), MtlsPop) => {
-                unbound("a static assertion can't be bound to a certificate")
-            }
-            (C::AssertionProvider, Bearer) => Ok(Self::AskAssertion { pair: false }),
-            (C::AssertionProvider, MtlsPop) => {
-                unbound("a provider of assertions alone can't be bound to a certificate")
-            }
-            (C::SignedAssertionProvider, Bearer | MtlsPop) => Ok(Self::AskAssertion { pair: true }),
-        }
-    }
-
-    /// The certificate of the handshake, if it is known without asking.
-    fn binding(&self) -> Option<&Certificate> {
-        match self {
-            Self::Certificate(certificate, use_of) if use_of.presents() => Some(certificate),
-            Self::Certificate(..)
-            | Self::Secret(_)
-            | Self::Assertion(_)
-            | Self::AskAssertion { .. }
-            | Self::AskCertificate(_)
-            | Self::OwnClaims(..) => None,
-        }
-    }
-
-    /// Whether the provider's answer may bring the certificate of the handshake.
-    const fn answer_may_bind(&self) -> bool {
-        match self {
-            Self::AskAssertion { pair } => *pair,
-            Self::AskCertificate(use_of) => use_of.presents(),
-            Self::Secret(_) | Self::Assertion(_) | Self::Certificate(..) | Self::OwnClaims(..) => {
-                false
-            }
-        }
-    }
 }
 
 impl TokenRequest {
@@ -185,8 +84,17 @@ impl TokenRequest {
         let configuration = client.configuration();
         let (scopes, scope_text) = self.check_scopes(&configuration.id)?;
         let tenant = self.check_tenant(configuration)?;
-        let claims = self.claims.as_deref().map(claims::read).transpose()?;
-        let claims = claims::merged(&configuration.capabilities, claims);
+        let read = |claims: &Option<String>| {
+            claims
+                .as_deref()
+                .map(claims::read)
+                .transpose()
+                .map(|read| read.map(Json::into_owned))
+        };
+        let (challenge, client_claims) = (read(&self.claims)?, read(&self.client_claims)?);
+        let assertion_claims = read(&self.assertion_claims)?;
+        let further = self.further(client_claims.as_ref(), assertion_claims.as_ref());
+        let claims = claims::merged(&configuration.capabilities, challenge, client_claims);
         self.check_parameters()?;
 
         let kind = if self.pop {
@@ -195,6 +103,8 @@ impl TokenRequest {
             TokenKind::Bearer
         };
         let proof = Proof::decide(&configuration.credential, kind)?;
+        proof.fits(&self)?;
+        let own_claims = claims::overlaid(configuration.credential.own_claims(), assertion_claims);
         let by_certificate = kind == TokenKind::MtlsPop
             || configuration.bearer_isolation == BearerIsolation::PerCertificate;
         let certificate = proof
@@ -215,8 +125,9 @@ impl TokenRequest {
                 claims,
                 answer_names_key: by_certificate && proof.answer_may_bind(),
                 proof,
+                own_claims,
                 reading: self.reading(),
-                key: self.key(configuration, tenant.as_ref(), kind, certificate),
+                key: self.key(configuration, tenant.as_ref(), kind, certificate, further),
                 tenant,
                 mtls,
                 request: self,
@@ -227,114 +138,15 @@ impl TokenRequest {
 
     fn reading(&self) -> Reading {
         match self.grant {
-            Grant::RefreshToken(_) | Grant::AuthorizationCode { .. } => Reading::Never,
-            Grant::ClientCredentials | Grant::OnBehalfOf(_)
+            Grant::RefreshToken(_)
+            | Grant::AuthorizationCode { .. }
+            | Grant::FederatedUser { .. } => Reading::Never,
+            Grant::ClientCredentials | Grant::OnBehalfOf(_) | Grant::Account(_)
                 if self.bypass || self.claims.is_some() =>
             {
                 Reading::Bypass
             }
-            Grant::ClientCredentials | Grant::OnBehalfOf(_) => Reading::Cache,
-        }
-    }
-
-    fn check_scopes(&self, client_id: &str) -> Result<(ScopeSet, String), Error> {
-        let mut scopes = Vec::new();
-        for item in &self.scopes {
-            if item.trim().is_empty() || item.chars().any(char::is_control) {
-                return Err(Error::new(
-                    Code::InvalidScope,
-                    format!(
-                        "the scope \"{}\" is blank or has control characters",
-                        shown(item)
-                    ),
-                ));
-            }
-            for scope in item.split(' ').filter(|scope| !scope.is_empty()) {
-                if !scopes
-                    .iter()
-                    .any(|other: &&str| other.eq_ignore_ascii_case(scope))
-                {
-                    scopes.push(scope);
-                }
-            }
-        }
-        let set = ScopeSet::of(scopes.iter().copied());
-        let app_default = format!("{client_id}/.default");
-        match self.grant {
-            Grant::ClientCredentials | Grant::OnBehalfOf(_) if scopes.is_empty() => {
-                return Err(Error::new(
-                    Code::ScopesRequired,
-                    "the request names no scope",
-                ));
-            }
-            Grant::ClientCredentials => return Ok((set, scopes.join(" "))),
-            Grant::RefreshToken(_) if scopes.is_empty() => scopes.push(&app_default),
-            Grant::OnBehalfOf(_) | Grant::RefreshToken(_) | Grant::AuthorizationCode { .. } => {}
-        }
-        // What brings a user's refresh token and ID token (OpenID Connect Core §5.4 and §11), as MSAL asks for it.
-        for reserved in ["openid", "profile", "offline_access"] {
-            if !scopes
-                .iter()
-                .any(|scope| scope.eq_ignore_ascii_case(reserved))
-            {
-                scopes.push(reserved);
-            }
-        }
-        Ok((set, scopes.join(" ")))
-    }
-
-    fn check_tenant(&self, configuration: &Configuration) -> Result<Option<Tenant>, Error> {
-        match &self.tenant {
-            None => Ok(configuration.authority.tenant().cloned()),
-            Some(name) => {
-                let tenant = Tenant::parse(name)?;
-                if !configuration.authority.takes_tenant() {
-                    return Err(Error::new(
-                        Code::InvalidTenant,
-                        "a request can't choose the tenant of this kind of authority",
-                    ));
-                }
-                Ok(Some(tenant))
-            }
-        }
-    }
-
-    fn check_parameters(&self) -> Result<(), Error> {
-        let odd = |what: &'static str| Error::new(Code::InvalidRequestParameter, what);
-        let plain = |text: &str| !text.trim().is_empty() && !text.chars().any(char::is_control);
-        let plain_if_any = |text: &Option<String>| text.as_deref().is_none_or(plain);
-        if !plain_if_any(&self.fmi_path) || !plain_if_any(&self.assertion_fmi_path) {
-            return Err(odd("an FMI path is blank or has control characters"));
-        }
-        if !plain_if_any(&self.partition) {
-            return Err(odd(
-                "the partition's name is blank or has control characters",
-            ));
-        }
-        if !self.correlation_id.as_deref().is_none_or(is_uuid) {
-            return Err(odd("the correlation id is no UUID"));
-        }
-        let whole = match &self.grant {
-            Grant::ClientCredentials => true,
-            Grant::OnBehalfOf(secret) | Grant::RefreshToken(secret) => plain(secret.expose()),
-            Grant::AuthorizationCode {
-                code,
-                redirect_uri,
-                verifier,
-            } => {
-                plain(code.expose())
-                    && plain(redirect_uri)
-                    && verifier
-                        .as_ref()
-                        .is_none_or(|verifier| plain(verifier.expose()))
-            }
-        };
-        if whole {
-            Ok(())
-        } else {
-            Err(odd(
-                "what the grant stands on is blank or has control characters",
-            ))
+            Grant::ClientCredentials | Grant::OnBehalfOf(_) | Grant::Account(_) => Reading::Cache,
         }
     }
 
@@ -344,16 +156,17 @@ impl TokenRequest {
         tenant: Option<&Tenant>,
         kind: TokenKind,
         certificate: Option<Thumbprint>,
+        further: Option<Further>,
     ) -> PartitionKey {
         let grant = match &self.grant {
             Grant::ClientCredentials => GrantKey::App,
             Grant::OnBehalfOf(assertion) => {
                 GrantKey::OnBehalfOf(GrantKey::digest(assertion.expose()))
             }
-            Grant::RefreshToken(token) => GrantKey::RefreshToken(GrantKey::digest(token.expose())),
-            Grant::AuthorizationCode { code, .. } => {
-                GrantKey::AuthorizationCode(GrantKey::digest(code.expose()))
-            }
+            Grant::RefreshToken(_)
+            | Grant::AuthorizationCode { .. }
+            | Grant::FederatedUser { .. } => GrantKey::Once,
+            Grant::Account(account) => GrantKey::Account(account.clone()),
         };
         PartitionKey::tokens(TokenKey {
             authority_kind: configuration.authority.kind(),
@@ -366,7 +179,24 @@ impl TokenRequest {
             fmi_path: self.fmi_path.clone(),
             assertion_fmi_path: self.assertion_fmi_path.clone(),
             partition: self.partition.clone(),
+            further: further.map(Box::new),
         })
+    }
+
+    /// What else changes the token: the claims as they will be sent, so that blanks do not count.
+    fn further(
+        &self,
+        client_claims: Option<&Json<'_>>,
+        assertion_claims: Option<&Json<'_>>,
+    ) -> Option<Further> {
+        let text = |json: Option<&Json<'_>>| json.map(Json::to_text);
+        let further = Further {
+            client_claims: text(client_claims),
+            assertion_claims: text(assertion_claims),
+            body: self.body_parameters.iter().cloned().collect(),
+            query: self.query_parameters.iter().cloned().collect(),
+        };
+        (further != Further::default()).then_some(further)
     }
 }
 
@@ -467,7 +297,6 @@ impl fmt::Debug for Plan {
             Proof::AskAssertion { pair: true } => "ask for a pair",
             Proof::Certificate(..) => "certificate",
             Proof::AskCertificate(_) => "ask for a certificate",
-            Proof::OwnClaims(..) => "certificate with claims",
         };
         f.debug_struct("Plan")
             .field("client", &decided.client)

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::account::{Account, User};
 use crate::certificate::Thumbprint;
 use crate::secret::Secret;
+use crate::wire::challenge::ClaimsChallenge;
 
 /// How long an acquisition may take unless the request says otherwise.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -25,6 +27,10 @@ pub struct TokenRequest {
     pub(crate) pop: bool,
     pub(crate) tenant: Option<String>,
     pub(crate) claims: Option<String>,
+    pub(crate) client_claims: Option<String>,
+    pub(crate) assertion_claims: Option<String>,
+    pub(crate) body_parameters: Vec<(String, String)>,
+    pub(crate) query_parameters: Vec<(String, String)>,
     pub(crate) bypass: bool,
     pub(crate) fmi_path: Option<String>,
     pub(crate) assertion_fmi_path: Option<String>,
@@ -45,6 +51,25 @@ pub(crate) enum Grant {
         redirect_uri: String,
         verifier: Option<Secret>,
     },
+    FederatedUser {
+        assertion: Secret,
+        user: User,
+    },
+    Account(Account),
+}
+
+impl Grant {
+    /// Whether the answer says whose token it is: the user's account, which neither an application nor whoever acts on a user's
+    /// behalf has to know.
+    pub(crate) const fn names_account(&self) -> bool {
+        match self {
+            Self::ClientCredentials | Self::OnBehalfOf(_) => false,
+            Self::RefreshToken(_)
+            | Self::AuthorizationCode { .. }
+            | Self::FederatedUser { .. }
+            | Self::Account(_) => true,
+        }
+    }
 }
 
 impl TokenRequest {
@@ -55,6 +80,10 @@ impl TokenRequest {
             pop: false,
             tenant: None,
             claims: None,
+            client_claims: None,
+            assertion_claims: None,
+            body_parameters: Vec::new(),
+            query_parameters: Vec::new(),
             bypass: false,
             fmi_path: None,
             assertion_fmi_path: None,
@@ -80,7 +109,8 @@ impl TokenRequest {
         Self::of(Grant::OnBehalfOf(user_assertion), scopes)
     }
 
-    /// A token for a refresh token (RFC 6749 §6). It always asks the service.
+    /// A token for a refresh token (RFC 6749 §6). It always asks the service; what comes is remembered for the user's
+    /// [`Account`].
     #[must_use]
     pub fn refreshing<T: Into<String>>(
         refresh_token: Secret,
@@ -89,7 +119,8 @@ impl TokenRequest {
         Self::of(Grant::RefreshToken(refresh_token), scopes)
     }
 
-    /// A token for an authorization code (RFC 6749 §4.1.3), which was sent to `redirect_uri`. It always asks the service.
+    /// A token for an authorization code (RFC 6749 §4.1.3), which was sent to `redirect_uri`. It always asks the service; what
+    /// comes is remembered for the user's [`Account`].
     #[must_use]
     pub fn redeeming<T: Into<String>>(
         code: Secret,
@@ -102,6 +133,33 @@ impl TokenRequest {
             verifier: None,
         };
         Self::of(grant, scopes)
+    }
+
+    /// A token for a user by a federated identity credential (Entra's `user_fic`): `assertion` says that this application may act
+    /// for `user`. It always asks the service, over plain transport only; what comes is remembered for the user's [`Account`].
+    #[must_use]
+    pub fn federated_user<T: Into<String>>(
+        assertion: Secret,
+        user: User,
+        scopes: impl IntoIterator<Item = T>,
+    ) -> Self {
+        Self::of(Grant::FederatedUser { assertion, user }, scopes)
+    }
+
+    /// A token for a user who has signed in before: remembered, or fetched with the refresh token that is.
+    ///
+    /// ```
+    /// # fn f(earlier: &entra_proto::AccessToken) -> Option<entra_proto::TokenRequest> {
+    /// let account = earlier.account()?.clone();
+    /// Some(entra_proto::TokenRequest::for_account(account, ["https://graph.microsoft.com/.default"]))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn for_account<T: Into<String>>(
+        account: Account,
+        scopes: impl IntoIterator<Item = T>,
+    ) -> Self {
+        Self::of(Grant::Account(account), scopes)
     }
 
     /// With the verifier whose challenge went out with the authorization request (RFC 7636 §4.5). Other grants ignore it.
@@ -135,6 +193,46 @@ impl TokenRequest {
             claims: Some(claims.into()),
             ..self
         }
+    }
+
+    /// Answers a challenge that came from a resource or with an error, as [`claims`](Self::claims) does.
+    #[must_use]
+    pub fn answering(self, challenge: &ClaimsChallenge) -> Self {
+        self.claims(challenge.claims())
+    }
+
+    /// Claims that the client adds of its own accord (a JSON object): merged into what is sent, and the token is kept apart from
+    /// those without them (rule 10). Where a challenge says otherwise, these count.
+    #[must_use]
+    pub fn client_claims(self, claims: impl Into<String>) -> Self {
+        Self {
+            client_claims: Some(claims.into()),
+            ..self
+        }
+    }
+
+    /// Further claims (a JSON object) for the assertion that the client's certificate signs; they count where the credential
+    /// has some of the same name. The token is kept apart from those without them.
+    #[must_use]
+    pub fn assertion_claims(self, claims: impl Into<String>) -> Self {
+        Self {
+            assertion_claims: Some(claims.into()),
+            ..self
+        }
+    }
+
+    /// A further parameter of the form. The token is kept apart from those without it. Names that the protocol uses are refused.
+    #[must_use]
+    pub fn body_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.body_parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// A further parameter of the token endpoint's URL, likewise.
+    #[must_use]
+    pub fn query_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query_parameters.push((name.into(), value.into()));
+        self
     }
 
     /// Straight from the service; what it answers is remembered.
@@ -212,6 +310,8 @@ impl fmt::Debug for TokenRequest {
             Grant::OnBehalfOf(_) => "on-behalf-of",
             Grant::RefreshToken(_) => "refresh token",
             Grant::AuthorizationCode { .. } => "authorization code",
+            Grant::FederatedUser { .. } => "federated user",
+            Grant::Account(_) => "account",
         };
         f.debug_struct("TokenRequest")
             .field("grant", &grant)

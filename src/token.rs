@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::account::Account;
 use crate::cache::TokenKind;
 use crate::certificate::Certificate;
 use crate::metadata::Metadata;
@@ -28,6 +29,7 @@ pub struct AccessToken {
     pub(crate) renewal_due: bool,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) id_token: Option<Secret>,
+    pub(crate) account: Option<Account>,
     pub(crate) metadata: Metadata,
 }
 
@@ -97,7 +99,15 @@ impl AccessToken {
         self.metadata.token_endpoint()
     }
 
-    /// The refresh token that came with it, if the grant brings one. It is not remembered.
+    /// The user whose token it is, if the grant is about one and the service said so: for
+    /// [`TokenRequest::for_account`](crate::TokenRequest::for_account).
+    #[must_use]
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// The refresh token that came with it, if the grant brings one. It is remembered for the account, but not that of a token on
+    /// behalf of a user, which lives as long as the user's own.
     #[must_use]
     pub fn refresh_token(&self) -> Option<&Secret> {
         self.refresh_token.as_ref()

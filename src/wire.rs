@@ -1,6 +1,7 @@
 //! What goes over the wire, and what comes back: each file cites its specification and is fuzzed.
 
 pub(crate) mod assertion;
+pub(crate) mod challenge;
 pub(crate) mod claims;
 pub(crate) mod form;
 pub(crate) mod json;
@@ -9,3 +10,4 @@ pub(crate) mod retry_after;
 pub(crate) mod token;
 
 pub use assertion::{Algorithm, Signature, SigningInput};
+pub use challenge::ClaimsChallenge;

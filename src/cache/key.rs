@@ -3,11 +3,13 @@
 //! A key compares field by field. It is never text joined by separators, which two different keys could share, and never a bare
 //! hash, which would hand out another principal's token when it collides.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::account::Account;
 use crate::authority::AuthorityKind;
 use crate::certificate::Thumbprint;
 
@@ -63,15 +65,52 @@ pub(crate) struct TokenKey {
     pub(crate) fmi_path: Option<String>,
     pub(crate) assertion_fmi_path: Option<String>,
     pub(crate) partition: Option<String>,
+    /// Boxed, because few requests have any of it.
+    pub(crate) further: Option<Box<Further>>,
 }
 
-/// The grant, with a digest of the secret that stands for the user.
-#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+/// Whom the token is for.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum GrantKey {
     App,
+    /// With a digest of the user's assertion.
     OnBehalfOf([u8; 32]),
-    RefreshToken([u8; 32]),
-    AuthorizationCode([u8; 32]),
+    Account(Account),
+    /// Nobody is known yet: the grant works once. Nothing is read or written under it.
+    Once,
+}
+
+/// What else a caller may say that changes the token.
+#[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Further {
+    pub(crate) client_claims: Option<String>,
+    pub(crate) assertion_claims: Option<String>,
+    pub(crate) body: BTreeMap<String, String>,
+    pub(crate) query: BTreeMap<String, String>,
+}
+
+impl Further {
+    fn size(&self) -> usize {
+        let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let pairs = |map: &BTreeMap<String, String>| -> usize {
+            map.iter()
+                .map(|(name, value)| {
+                    size_of::<(String, String)>()
+                        .saturating_add(name.len())
+                        .saturating_add(value.len())
+                })
+                .sum()
+        };
+        [
+            size_of::<Self>(),
+            long(&self.client_claims),
+            long(&self.assertion_claims),
+            pairs(&self.body),
+            pairs(&self.query),
+        ]
+        .iter()
+        .sum()
+    }
 }
 
 impl GrantKey {
@@ -90,6 +129,14 @@ pub(crate) enum Fact {
         kind: AuthorityKind,
         authority: String,
     },
+    /// The refresh token of a user: one for all tenants and scopes, as Entra's are.
+    RefreshToken {
+        kind: AuthorityKind,
+        authority: String,
+        client: String,
+        account: Account,
+        partition: Option<String>,
+    },
     /// Until when the service asked not to be asked.
     Throttle {
         client: String,
@@ -105,6 +152,38 @@ impl PartitionKey {
 
     pub(crate) fn fact(fact: Fact) -> Self {
         Self(Arc::new(Key::Fact(fact)))
+    }
+
+    /// The same key for this account.
+    pub(crate) fn with_account(&self, account: &Account) -> Self {
+        match &*self.0 {
+            Key::Tokens(key) => Self::tokens(TokenKey {
+                grant: GrantKey::Account(account.clone()),
+                ..key.clone()
+            }),
+            Key::Fact(_) => self.clone(),
+        }
+    }
+
+    /// Where the refresh token of the account is remembered whose access tokens are remembered here.
+    pub(crate) fn refresh_token(&self) -> Option<Self> {
+        match &*self.0 {
+            Key::Tokens(TokenKey {
+                grant: GrantKey::Account(account),
+                authority_kind,
+                authority,
+                client,
+                partition,
+                ..
+            }) => Some(Self::fact(Fact::RefreshToken {
+                kind: *authority_kind,
+                authority: authority.clone(),
+                client: client.clone(),
+                account: account.clone(),
+                partition: partition.clone(),
+            })),
+            Key::Tokens(_) | Key::Fact(_) => None,
+        }
     }
 
     /// The same key for another certificate.
@@ -129,11 +208,23 @@ impl PartitionKey {
                 long(&key.fmi_path),
                 long(&key.assertion_fmi_path),
                 long(&key.partition),
+                key.further.as_ref().map_or(0, |further| further.size()),
             ]
             .iter()
             .sum(),
             Key::Fact(Fact::Region { client }) => client.len(),
             Key::Fact(Fact::Instance { authority, .. }) => authority.len(),
+            Key::Fact(Fact::RefreshToken {
+                authority,
+                client,
+                account,
+                partition,
+                ..
+            }) => authority
+                .len()
+                .saturating_add(client.len())
+                .saturating_add(account.home_id().len())
+                .saturating_add(long(partition)),
             Key::Fact(Fact::Throttle {
                 client,
                 tenant,

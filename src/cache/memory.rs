@@ -78,7 +78,7 @@ impl Memory {
                 let end = entry.life.start().after(entry.life.length()).monotonic();
                 (end, Some(entry.scopes.clone()), entry.size())
             }
-            Change::Note(note) => (note.end(), None, NOTE_SIZE),
+            Change::Note(note) => (note.end(), None, note.size()),
         };
         self.by_end.insert((end, key.clone(), scopes));
         self.bytes = self.bytes.saturating_add(size).saturating_add(key.size());
@@ -107,7 +107,7 @@ impl Memory {
                     let end = entry.life.start().after(entry.life.length()).monotonic();
                     (end, entry.size())
                 }),
-            None => partition.note().map(|note| (note.end(), NOTE_SIZE)),
+            None => partition.note().map(|note| (note.end(), note.size())),
         };
         let Some((end, size)) = held else {
             return;
@@ -141,9 +141,6 @@ impl Memory {
         self.bytes
     }
 }
-
-/// A note's share of the budget: none holds more than an error or a URL.
-const NOTE_SIZE: usize = 512;
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::account::Account;
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::metadata::CacheOutcome;
@@ -33,6 +34,9 @@ pub(crate) struct Entry {
     /// The certificate that a PoP token is bound to.
     pub(crate) certificate: Option<Certificate>,
     pub(crate) region: Option<Region>,
+    /// A user's tokens come with what tells the client about the user.
+    pub(crate) id_token: Option<Secret>,
+    pub(crate) account: Option<Account>,
 }
 
 /// What is remembered about the world rather than about a token.
@@ -46,6 +50,8 @@ pub(crate) enum Note {
     ValidInstance(Span),
     /// The token endpoint that an OpenID provider's document named, after it was judged.
     TokenEndpoint(String, Span),
+    /// A user's refresh token.
+    RefreshToken(Secret, Span),
     /// The service asked not to be asked, with this error.
     Throttled(Error, Span),
 }
@@ -154,11 +160,29 @@ impl Entry {
         size_of::<Self>()
             .saturating_add(self.token.expose().len())
             .saturating_add(self.scopes.size())
+            .saturating_add(
+                self.id_token
+                    .as_ref()
+                    .map_or(0, |token| token.expose().len()),
+            )
             .saturating_add(certificate)
     }
 }
 
 impl Note {
+    /// Its share of the budget: but for a refresh token, none holds more than an error or a URL.
+    pub(super) fn size(&self) -> usize {
+        const USUAL: usize = 512;
+        match self {
+            Self::RefreshToken(token, _) => USUAL.saturating_add(token.expose().len()),
+            Self::Region(_)
+            | Self::NoRegion(_)
+            | Self::ValidInstance(_)
+            | Self::TokenEndpoint(..)
+            | Self::Throttled(..) => USUAL,
+        }
+    }
+
     /// When it ends on the monotonic clock.
     pub(super) fn end(&self) -> Duration {
         match self {
@@ -166,6 +190,7 @@ impl Note {
             Self::NoRegion(span)
             | Self::ValidInstance(span)
             | Self::TokenEndpoint(_, span)
+            | Self::RefreshToken(_, span)
             | Self::Throttled(_, span) => span.start().after(span.length()).monotonic(),
         }
     }

@@ -240,6 +240,7 @@ impl DiscoverInstance {
                     Note::ValidInstance(_)
                     | Note::Region(_)
                     | Note::NoRegion(_)
+                    | Note::RefreshToken(..)
                     | Note::Throttled(..) => Vetted::Host,
                 };
                 save_cache::instance(flow, self.key, CacheUpdate::note(note), prepared, vetted)

@@ -49,7 +49,8 @@ pub(super) fn remembered(flow: &Flow, entry: &Entry, now: Now) -> Step {
         expires_at: now.wall().saturating_add(left),
         renewal_due: due,
         refresh_token: None,
-        id_token: None,
+        id_token: entry.id_token.clone(),
+        account: entry.account.clone(),
         metadata,
     };
     Step::Done(Done {

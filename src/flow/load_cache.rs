@@ -1,8 +1,8 @@
 //! Look into the cache: for the token first, before anybody is asked for anything (rule 4); later for notes about the region,
 //! the host and throttling. A cache that can't be read is an empty cache.
 
-use crate::cache::{Partition, PartitionKey, Wanted};
-use crate::error::Failure;
+use crate::cache::{Note, Partition, PartitionKey, Wanted};
+use crate::error::{Code, Error, Failure};
 use crate::metadata::CacheOutcome;
 use crate::plan::Reading;
 use crate::time::Now;
@@ -29,6 +29,8 @@ enum Purpose {
     WithTurn(Option<Held>),
     /// With the turn, after the provider named another certificate than before.
     Renamed(Held),
+    /// No access token of the account serves: is there a refresh token?
+    RefreshToken(Option<Held>),
     Region(Held, Look),
     Instance(Prepared, Look),
     Throttle(Prepared),
@@ -38,7 +40,9 @@ impl Purpose {
     fn is_for_token(&self) -> bool {
         match self {
             Self::Offered | Self::First(_) | Self::WithTurn(_) | Self::Renamed(_) => true,
-            Self::Region(..) | Self::Instance(..) | Self::Throttle(_) => false,
+            Self::RefreshToken(_) | Self::Region(..) | Self::Instance(..) | Self::Throttle(_) => {
+                false
+            }
         }
     }
 }
@@ -78,6 +82,18 @@ pub(super) fn enter(mut flow: Box<Flow>, held: Option<Held>, now: Now) -> Step {
 pub(super) fn with_turn(flow: Box<Flow>, held: Option<Held>) -> Step {
     let key = flow.key.clone();
     step(flow, key, Purpose::WithTurn(held))
+}
+
+/// Before the credential is made: a request for an account goes on only if there is something to redeem.
+pub(super) fn missed(flow: Box<Flow>, held: Option<Held>, now: Now) -> Step {
+    let refresh_token = flow
+        .key
+        .refresh_token()
+        .filter(|_| flow.refresh_token.is_none());
+    match refresh_token {
+        Some(key) => step(flow, key, Purpose::RefreshToken(held)),
+        None => material::enter(flow, held, now),
+    }
 }
 
 pub(super) fn renamed(flow: Box<Flow>, held: Held) -> Step {
@@ -128,7 +144,20 @@ impl LoadCache {
             },
             Purpose::WithTurn(held) => match hit() {
                 Some(entry) => done::remembered(&flow, entry, now),
-                None => material::enter(flow, held, now),
+                None => missed(flow, held, now),
+            },
+            Purpose::RefreshToken(held) => match found.note() {
+                Some(Note::RefreshToken(token, span)) if !span.left(now).is_zero() => {
+                    flow.refresh_token = Some(token.clone());
+                    material::enter(flow, held, now)
+                }
+                Some(_) | None => {
+                    let error = Error::new(
+                        Code::NoTokensFound,
+                        "neither a token nor a refresh token of this account is remembered",
+                    );
+                    done::failed(&flow, error, now)
+                }
             },
             Purpose::Renamed(held) => match hit() {
                 Some(entry) => done::remembered(&flow, entry, now),

@@ -8,9 +8,9 @@ use crate::certificate::{Certificate, CertificateChain};
 use crate::credential::check_assertion;
 use crate::error::{Code, Error, Failure};
 use crate::plan::{CertificateUse, Proof, Reading};
+use crate::request::Grant;
 use crate::secret::Secret;
 use crate::time::Now;
-use crate::wire::json::Json;
 
 use super::{Flow, Step, discover_region, done, load_cache, obtain_assertion, obtain_certificate};
 
@@ -149,7 +149,6 @@ pub(super) enum Material {
     /// An assertion from elsewhere and, maybe, its certificate: the pair.
     Assertion(Secret, Option<Certificate>),
     Certificate(Certificate, CertificateUse),
-    OwnClaims(Certificate, Json<'static>, CertificateUse),
 }
 
 impl Material {
@@ -158,7 +157,7 @@ impl Material {
         match self {
             Self::Assertion(_, binding) => binding.as_ref(),
             Self::Certificate(certificate, use_of) if use_of.presents() => Some(certificate),
-            Self::Secret(_) | Self::Certificate(..) | Self::OwnClaims(..) => None,
+            Self::Secret(_) | Self::Certificate(..) => None,
         }
     }
 }
@@ -222,9 +221,6 @@ fn ask(flow: Box<Flow>, asked: Asked, now: Now) -> Step {
         Proof::Certificate(certificate, use_of) => {
             Material::Certificate(certificate.clone(), *use_of)
         }
-        Proof::OwnClaims(certificate, claims, use_of) => {
-            Material::OwnClaims(certificate.clone(), claims.clone(), *use_of)
-        }
     };
     let held = Held {
         material,
@@ -263,6 +259,13 @@ fn judge_assertion(flow: &Flow, answer: ClientAssertion) -> Result<Material, Err
         .filter(|_| pair)
         .map(Certificate::parse)
         .transpose()?;
+    let grant = &flow.decided().request.grant;
+    if binding.is_some() && matches!(grant, Grant::FederatedUser { .. }) {
+        return Err(Error::new(
+            Code::InvalidCredentialMaterial,
+            "a user's federated identity credential goes over plain transport, and the provider returned a certificate",
+        ));
+    }
     if flow.decided().kind == TokenKind::MtlsPop && binding.is_none() {
         return Err(Error::new(
             Code::CertificateNotProvided,
@@ -299,8 +302,7 @@ fn judge_certificate(flow: &Flow, answer: Option<CertificateChain>) -> Result<Ma
         Proof::Secret(_)
         | Proof::Assertion(_)
         | Proof::AskAssertion { .. }
-        | Proof::Certificate(..)
-        | Proof::OwnClaims(..) => CertificateUse::Present,
+        | Proof::Certificate(..) => CertificateUse::Present,
     };
     match answer {
         Some(chain) => {

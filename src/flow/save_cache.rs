@@ -20,6 +20,8 @@ pub struct SaveCache {
 }
 
 enum Then {
+    /// The user's refresh token is saved; the access token is next, if it is to be.
+    RefreshToken(Option<(PartitionKey, CacheUpdate)>, Box<AccessToken>, Now),
     Granted(Box<AccessToken>, Now),
     Region(Box<Flow>, Held, Settled),
     Instance(Box<Flow>, Prepared, Vetted),
@@ -32,12 +34,37 @@ pub(super) enum After {
     TryAgain { until: Duration },
 }
 
-pub(super) fn token(flow: &Flow, update: CacheUpdate, token: AccessToken) -> Step {
-    Step::SaveCache(SaveCache {
-        key: flow.key.clone(),
-        update,
-        then: Then::Granted(Box::new(token), flow.began),
-    })
+/// The refresh token first, so that the save which gives the turn back is the last.
+pub(super) fn granted(
+    flow: &Flow,
+    refresh_token: Option<(PartitionKey, CacheUpdate)>,
+    entry: Option<(PartitionKey, CacheUpdate)>,
+    token: AccessToken,
+) -> Step {
+    let token = Box::new(token);
+    match refresh_token {
+        Some((key, update)) => Step::SaveCache(SaveCache {
+            key,
+            update,
+            then: Then::RefreshToken(entry, token, flow.began),
+        }),
+        None => access_token(entry, token, flow.began),
+    }
+}
+
+fn access_token(
+    entry: Option<(PartitionKey, CacheUpdate)>,
+    token: Box<AccessToken>,
+    began: Now,
+) -> Step {
+    match entry {
+        Some((key, update)) => Step::SaveCache(SaveCache {
+            key,
+            update,
+            then: Then::Granted(token, began),
+        }),
+        None => done::granted(*token),
+    }
 }
 
 pub(super) fn region(
@@ -100,13 +127,14 @@ impl SaveCache {
     pub fn ends_turn(&self) -> bool {
         match self.then {
             Then::Granted(..) | Then::Region(..) | Then::Instance(..) => true,
-            Then::Refused(..) => false,
+            Then::Refused(..) | Then::RefreshToken(..) => false,
         }
     }
 
     /// Goes on, whether it could be written or not.
     pub fn resume(self, _saved: Result<(), Failure>, now: Now) -> Step {
         match self.then {
+            Then::RefreshToken(entry, token, began) => access_token(entry, token, began),
             Then::Granted(mut token, began) => {
                 token.metadata.total = now.since(began);
                 done::granted(*token)
@@ -123,6 +151,7 @@ impl SaveCache {
 impl std::fmt::Debug for Then {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::RefreshToken(..) => "save the token",
             Self::Granted(..) => "hand the token out",
             Self::Region(..) => "go on with the region",
             Self::Instance(..) => "go on with the endpoint",

@@ -1,11 +1,14 @@
 //! Send the token request, and judge what comes back: a token, a refusal, or something to try once more (rules 8, 12, 13).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, Response};
+use url::Url;
 
-use crate::cache::{CacheUpdate, Entry, Note, TokenKind};
+use crate::account::{Account, User};
+use crate::cache::{CacheUpdate, Entry, Note, PartitionKey, TokenKind};
 use crate::certificate::Certificate;
 use crate::error::{Code, Error, Failure, FailureKind};
 use crate::plan::Reading;
@@ -31,6 +34,8 @@ const ON_BEHALF_OF: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// The pause before the second attempt where the service names none, and how much chance adds to it.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_JITTER_MILLIS: u64 = 1_000;
+/// How long a refresh token is kept: Entra's live 90 days unless used, and say so nowhere.
+const REFRESH_TOKEN_LASTS: Duration = Duration::from_secs(90 * 24 * 3_600);
 /// How much chance adds to `refresh_in` at most.
 const RENEWAL_JITTER: u64 = 300;
 
@@ -68,7 +73,8 @@ pub(super) fn enter(
         .cloned()
         .map_or(Transport::Plain, Transport::Mtls);
     let body = body(&flow, material, signed);
-    match request(&flow, &prepared.endpoint, body) {
+    let url = with_query(&prepared.endpoint, &flow.decided().request.query_parameters);
+    match request(&flow, &url, body) {
         Ok(request) => {
             flow.sent = flow.sent.saturating_add(1);
             flow.endpoint = Some(prepared.endpoint);
@@ -104,7 +110,7 @@ fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
         (Material::Assertion(text, Some(_)), None) => assertion(JWT_POP, text.expose()),
         (Material::Assertion(text, None), None) => assertion(JWT_BEARER, text.expose()),
         (Material::Secret(secret), None) => form.field("client_secret", secret.expose()),
-        (Material::Certificate(..) | Material::OwnClaims(..), None) => {}
+        (Material::Certificate(..), None) => {}
     }
     form.field("scope", &decided.scope_text);
     form.optional("claims", decided.claims.as_deref());
@@ -129,12 +135,45 @@ fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
             form.field("redirect_uri", redirect_uri);
             form.optional("code_verifier", verifier.as_ref().map(Secret::expose));
         }
+        Grant::FederatedUser { assertion, user } => {
+            form.field("grant_type", "user_fic");
+            form.field("user_federated_identity_credential", assertion.expose());
+            match user {
+                User::ObjectId(id) => form.field("user_id", id),
+                User::PrincipalName(name) => form.field("username", name),
+            }
+        }
+        Grant::Account(_) => {
+            form.field("grant_type", "refresh_token");
+            form.optional(
+                "refresh_token",
+                flow.refresh_token.as_ref().map(Secret::expose),
+            );
+        }
+    }
+    if asked.grant.names_account() {
+        // Asks for `client_info`, which names the account that the tokens are remembered for.
+        form.field("client_info", "1");
     }
     if decided.kind == TokenKind::MtlsPop {
         form.field("token_type", TokenKind::MtlsPop.as_str());
     }
     form.optional("fmi_path", asked.fmi_path.as_deref());
+    for (name, value) in &asked.body_parameters {
+        form.field(name, value);
+    }
     form.encode()
+}
+
+/// The endpoint with the caller's own parameters. The audience of an assertion is the endpoint without them.
+fn with_query<'a>(endpoint: &'a str, parameters: &[(String, String)]) -> Cow<'a, str> {
+    match Url::parse(endpoint) {
+        Ok(mut url) if !parameters.is_empty() => {
+            url.query_pairs_mut().extend_pairs(parameters);
+            Cow::Owned(url.into())
+        }
+        Ok(_) | Err(_) => Cow::Borrowed(endpoint),
+    }
 }
 
 fn request(flow: &Flow, endpoint: &str, body: Body) -> Result<Request<Body>, http::Error> {
@@ -204,17 +243,22 @@ impl SendRequest {
                 "the answer is compressed, which was not asked for",
             ))
         } else if status == 200 {
-            Granted::read(body, self.flow.decided().kind)
+            let decided = self.flow.decided();
+            Granted::read(body, decided.kind).and_then(|granted| {
+                let names_account = decided.request.grant.names_account();
+                let account = granted.account(names_account)?;
+                Ok((granted, account))
+            })
         } else {
             return self.refused(refused(status, body), headers, now);
         };
         match judged {
-            Ok(granted) => self.granted(granted, now),
+            Ok((granted, account)) => self.granted(granted, account, now),
             Err(error) => done::failed(&self.flow, error, now),
         }
     }
 
-    fn granted(self, granted: Granted, now: Now) -> Step {
+    fn granted(self, granted: Granted, account: Option<Account>, now: Now) -> Step {
         let Self {
             flow, transport, ..
         } = self;
@@ -238,10 +282,19 @@ impl SendRequest {
             renewal_due: false,
             refresh_token: granted.refresh_token,
             id_token: granted.id_token,
+            account,
             metadata: flow.metadata(now),
         };
-        if life.is_zero() || decided.reading == Reading::Never {
+        let Some(key) = remembered_under(&flow, &token) else {
             return done::granted(token);
+        };
+        let refresh_token = token.refresh_token.as_ref().zip(key.refresh_token());
+        let update = refresh_token.map(|(secret, key)| {
+            let note = Note::RefreshToken(secret.clone(), Span::new(now, REFRESH_TOKEN_LASTS));
+            (key, CacheUpdate::note(note))
+        });
+        if life.is_zero() {
+            return save_cache::granted(&flow, update, None, token);
         }
         let entry = Entry {
             scopes: decided.scopes.clone(),
@@ -253,8 +306,11 @@ impl SendRequest {
                 .filter(|age| *age < life),
             certificate: token.binding_certificate.clone(),
             region: flow.region().cloned(),
+            id_token: token.id_token.clone(),
+            account: token.account.clone(),
         };
-        save_cache::token(&flow, CacheUpdate::entry(entry), token)
+        let entry = (key, CacheUpdate::entry(entry));
+        save_cache::granted(&flow, update, Some(entry), token)
     }
 
     fn refused(self, error: Error, headers: &HeaderMap, now: Now) -> Step {
@@ -363,6 +419,17 @@ impl SendRequest {
         } else {
             After::Fail(error)
         }
+    }
+}
+
+/// Under which key the token is remembered: what a grant that works once brings belongs to its account, if that is known.
+fn remembered_under(flow: &Flow, token: &AccessToken) -> Option<PartitionKey> {
+    match flow.decided().reading {
+        Reading::Cache | Reading::Bypass => Some(flow.key.clone()),
+        Reading::Never => token
+            .account
+            .as_ref()
+            .map(|account| flow.key.with_account(account)),
     }
 }
 

@@ -5,7 +5,6 @@ use crate::error::{Code, Error, Failure, FailureKind};
 use crate::plan::CertificateUse;
 use crate::time::Now;
 use crate::wire::assertion::{Algorithm, Claims, Signature, SigningInput};
-use crate::wire::json::Json;
 
 use super::material::{Material, Prepared};
 use super::{Flow, Step, done, send_request};
@@ -27,7 +26,6 @@ pub(super) fn enter(flow: Box<Flow>, prepared: Prepared, now: Now) -> Step {
         | Material::Assertion(..)
         | Material::Certificate(_, CertificateUse::Present) => None,
         Material::Certificate(certificate, _) => Some(certificate.clone()),
-        Material::OwnClaims(certificate, ..) => Some(certificate.clone()),
     };
     match signed {
         None => send_request::enter(flow, prepared, None, now),
@@ -48,10 +46,9 @@ fn ask(
     algorithm: Algorithm,
     now: Now,
 ) -> Step {
-    let (own, use_of): (Option<&Json<'static>>, _) = match &prepared.held.material {
-        Material::OwnClaims(_, claims, use_of) => (Some(claims), *use_of),
-        Material::Certificate(_, use_of) => (None, *use_of),
-        Material::Secret(_) | Material::Assertion(..) => (None, CertificateUse::Present),
+    let use_of = match &prepared.held.material {
+        Material::Certificate(_, use_of) => *use_of,
+        Material::Secret(_) | Material::Assertion(..) => CertificateUse::Present,
     };
     let x5c = match use_of {
         CertificateUse::Sign { x5c } => x5c,
@@ -62,7 +59,7 @@ fn ask(
         client: &flow.plan.configuration().id,
         id: &flow.seed.uuid("jti", flow.attempt_number()),
         now: now.wall(),
-        own,
+        own: flow.decided().own_claims.as_ref(),
     };
     let input = claims.to_sign(certificate, algorithm, x5c);
     Step::SignAssertion(SignAssertion {

@@ -7,7 +7,7 @@ use crate::time::Now;
 
 use super::load_cache::Look;
 use super::material::{Held, Prepared};
-use super::{Flow, Step, done, load_cache, material};
+use super::{Flow, Step, done, load_cache};
 
 /// Wait until nobody else is fetching under [`key`](Self::key), and keep the turn from then on.
 ///
@@ -89,7 +89,7 @@ impl TakeTurn {
             Purpose::Token(held) if waited || flow.decided().reading == Reading::Cache => {
                 load_cache::with_turn(flow, held)
             }
-            Purpose::Token(held) => material::enter(flow, held, now),
+            Purpose::Token(held) => load_cache::missed(flow, held, now),
             Purpose::Region(key, held) => load_cache::region(flow, key, held, Look::WithTurn),
             Purpose::Instance(key, prepared) => {
                 load_cache::instance(flow, key, prepared, Look::WithTurn)

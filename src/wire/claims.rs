@@ -21,17 +21,36 @@ pub(crate) fn read(claims: &str) -> Result<Json<'_>, Error> {
         })
 }
 
-/// What is sent: nothing, if there is nothing to say.
-pub(crate) fn merged(capabilities: &[String], claims: Option<Json<'_>>) -> Option<String> {
-    let both = match (capabilities.is_empty(), claims) {
-        (true, None) => return None,
-        (true, Some(claims)) => claims,
-        (false, None) => capability_claims(capabilities),
-        (false, Some(claims)) => merge(capability_claims(capabilities), claims),
-    };
-    let mut text = String::new();
-    both.write(&mut text);
-    Some(text)
+/// What is sent: the capabilities, a challenge's claims, and those that the client adds, where the later ones count. Nothing, if
+/// there is nothing to say.
+pub(crate) fn merged(
+    capabilities: &[String],
+    challenge: Option<Json<'_>>,
+    client_claims: Option<Json<'_>>,
+) -> Option<String> {
+    let capabilities = (!capabilities.is_empty()).then(|| capability_claims(capabilities));
+    [capabilities, challenge, client_claims]
+        .into_iter()
+        .flatten()
+        .reduce(merge)
+        .map(|claims| claims.to_text())
+}
+
+/// The members of both objects; where a name is in both, the second's counts whole.
+pub(crate) fn overlaid(
+    first: Option<&Json<'static>>,
+    second: Option<Json<'static>>,
+) -> Option<Json<'static>> {
+    match (first, second) {
+        (Some(Json::Object(first)), Some(Json::Object(second))) => {
+            let mut members = first.clone();
+            members.retain(|(name, _)| !second.iter().any(|(other, _)| other == name));
+            members.extend(second);
+            Some(Json::Object(members))
+        }
+        (first, None) => first.cloned(),
+        (_, second) => second,
+    }
 }
 
 /// `{"access_token":{"xms_cc":{"values":["cp1"]}}}`
@@ -83,7 +102,11 @@ mod tests {
     fn with(capabilities: &[&str], claims: Option<&str>) -> Option<String> {
         let capabilities: Vec<String> =
             capabilities.iter().map(|name| (*name).to_owned()).collect();
-        merged(&capabilities, claims.map(|claims| read(claims).unwrap()))
+        merged(
+            &capabilities,
+            claims.map(|claims| read(claims).unwrap()),
+            None,
+        )
     }
 
     #[test]

@@ -105,6 +105,13 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// The value as text, without blanks.
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
     /// Writes the value, without blanks.
     pub(crate) fn write(&self, out: &mut String) {
         match self {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::account::Account;
 use crate::cache::TokenKind;
 use crate::error::{Code, Error, Refusal, shown};
 use crate::secret::Secret;
@@ -19,6 +20,7 @@ pub(crate) struct Granted {
     pub(crate) renew_in: Option<Duration>,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) id_token: Option<Secret>,
+    client_info: Option<Secret>,
 }
 
 impl Granted {
@@ -62,7 +64,23 @@ impl Granted {
             renew_in,
             refresh_token: other("refresh_token")?,
             id_token: other("id_token")?,
+            client_info: other("client_info")?,
         })
+    }
+
+    /// Whose token it is, for grants that are about a user and answers that say it.
+    pub(crate) fn account(&self, wanted: bool) -> Result<Option<Account>, Error> {
+        match self.client_info.as_ref().filter(|_| wanted) {
+            None => Ok(None),
+            Some(client_info) => Account::from_client_info(client_info.expose())
+                .map(Some)
+                .ok_or_else(|| {
+                    Error::new(
+                        Code::InvalidTokenResponse,
+                        "the answer's client_info names no account",
+                    )
+                }),
+        }
     }
 }
 

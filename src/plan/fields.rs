@@ -1,0 +1,163 @@
+//! The request's own fields, judged one by one before anything else (rule 16): what is refused here never meets a credential.
+
+use crate::account::User;
+use crate::authority::Tenant;
+use crate::cache::ScopeSet;
+use crate::client::Configuration;
+use crate::error::{Code, Error, shown};
+use crate::request::{Grant, TokenRequest};
+use crate::wire::form::is_reserved;
+use crate::wire::token::is_uuid;
+
+impl TokenRequest {
+    pub(super) fn check_scopes(&self, client_id: &str) -> Result<(ScopeSet, String), Error> {
+        let mut scopes = Vec::new();
+        for item in &self.scopes {
+            if item.trim().is_empty() || item.chars().any(char::is_control) {
+                return Err(Error::new(
+                    Code::InvalidScope,
+                    format!(
+                        "the scope \"{}\" is blank or has control characters",
+                        shown(item)
+                    ),
+                ));
+            }
+            for scope in item.split(' ').filter(|scope| !scope.is_empty()) {
+                if !scopes
+                    .iter()
+                    .any(|other: &&str| other.eq_ignore_ascii_case(scope))
+                {
+                    scopes.push(scope);
+                }
+            }
+        }
+        let set = ScopeSet::of(scopes.iter().copied());
+        let app_default = format!("{client_id}/.default");
+        match self.grant {
+            Grant::ClientCredentials | Grant::OnBehalfOf(_) | Grant::FederatedUser { .. }
+                if scopes.is_empty() =>
+            {
+                return Err(Error::new(
+                    Code::ScopesRequired,
+                    "the request names no scope",
+                ));
+            }
+            Grant::ClientCredentials => return Ok((set, scopes.join(" "))),
+            Grant::RefreshToken(_) | Grant::Account(_) if scopes.is_empty() => {
+                scopes.push(&app_default);
+            }
+            Grant::OnBehalfOf(_)
+            | Grant::RefreshToken(_)
+            | Grant::AuthorizationCode { .. }
+            | Grant::FederatedUser { .. }
+            | Grant::Account(_) => {}
+        }
+        // What brings a user's refresh token and ID token (OpenID Connect Core §5.4 and §11), as MSAL asks for it.
+        for reserved in ["openid", "profile", "offline_access"] {
+            if !scopes
+                .iter()
+                .any(|scope| scope.eq_ignore_ascii_case(reserved))
+            {
+                scopes.push(reserved);
+            }
+        }
+        Ok((set, scopes.join(" ")))
+    }
+
+    pub(super) fn check_tenant(
+        &self,
+        configuration: &Configuration,
+    ) -> Result<Option<Tenant>, Error> {
+        match &self.tenant {
+            None => Ok(configuration.authority.tenant().cloned()),
+            Some(name) => {
+                let tenant = Tenant::parse(name)?;
+                if !configuration.authority.takes_tenant() {
+                    return Err(Error::new(
+                        Code::InvalidTenant,
+                        "a request can't choose the tenant of this kind of authority",
+                    ));
+                }
+                Ok(Some(tenant))
+            }
+        }
+    }
+
+    pub(super) fn check_parameters(&self) -> Result<(), Error> {
+        let odd = |what: &'static str| Error::new(Code::InvalidRequestParameter, what);
+        let plain = |text: &str| !text.trim().is_empty() && !text.chars().any(char::is_control);
+        let plain_if_any = |text: &Option<String>| text.as_deref().is_none_or(plain);
+        if !plain_if_any(&self.fmi_path) || !plain_if_any(&self.assertion_fmi_path) {
+            return Err(odd("an FMI path is blank or has control characters"));
+        }
+        if !plain_if_any(&self.partition) {
+            return Err(odd(
+                "the partition's name is blank or has control characters",
+            ));
+        }
+        if !self.correlation_id.as_deref().is_none_or(is_uuid) {
+            return Err(odd("the correlation id is no UUID"));
+        }
+        let whole = match &self.grant {
+            Grant::ClientCredentials => true,
+            Grant::FederatedUser { assertion, user } => {
+                plain(assertion.expose())
+                    && match user {
+                        User::ObjectId(id) => is_uuid(id),
+                        User::PrincipalName(name) => plain(name),
+                    }
+            }
+            Grant::Account(account) => plain(account.home_id()),
+            Grant::OnBehalfOf(secret) | Grant::RefreshToken(secret) => plain(secret.expose()),
+            Grant::AuthorizationCode {
+                code,
+                redirect_uri,
+                verifier,
+            } => {
+                plain(code.expose())
+                    && plain(redirect_uri)
+                    && verifier
+                        .as_ref()
+                        .is_none_or(|verifier| plain(verifier.expose()))
+            }
+        };
+        if !whole {
+            return Err(odd(
+                "what the grant stands on is blank, malformed, or has control characters",
+            ));
+        }
+        check_further(&self.body_parameters)?;
+        check_further(&self.query_parameters)
+    }
+}
+
+/// Parameters of the caller's own: a name each, no name twice, none of the protocol's.
+fn check_further(parameters: &[(String, String)]) -> Result<(), Error> {
+    let odd = |what: String| Error::new(Code::InvalidRequestParameter, what);
+    for (place, (name, value)) in parameters.iter().enumerate() {
+        let control = |text: &str| text.chars().any(char::is_control);
+        if name.trim().is_empty() || control(name) || control(value) {
+            return Err(odd(format!(
+                "the parameter \"{}\" has no name, or control characters",
+                shown(name)
+            )));
+        }
+        if is_reserved(name) {
+            return Err(odd(format!(
+                "the parameter \"{}\" is the protocol's own",
+                shown(name)
+            )));
+        }
+        let twice = parameters
+            .iter()
+            .take(place)
+            .any(|(other, _)| other.eq_ignore_ascii_case(name));
+        if twice {
+            return Err(odd(format!(
+                "the parameter \"{}\" comes twice",
+                shown(name)
+            )));
+        }
+    }
+    Ok(())
+}
