@@ -342,7 +342,26 @@ impl Authority {
 
     /// Entra hosts that the table has.
     pub(crate) fn is_known(&self) -> bool {
-        Cloud::of(&self.host).is_some()
+        Self::is_known_host(&self.host)
+    }
+
+    /// Whether the table has this host.
+    pub(crate) fn is_known_host(host: &str) -> bool {
+        Cloud::of(host).is_some()
+    }
+
+    /// The issuers of a CIAM tenant whose name is the first segment of this authority's path, or the first label of its host.
+    pub(crate) fn ciam_issuers(&self) -> impl Iterator<Item = String> {
+        let segment = self.path.split('/').next().filter(|name| !name.is_empty());
+        let label = self.host.split('.').next();
+        let name = segment.or(label).unwrap_or_default().to_ascii_lowercase();
+        let host = format!("https://{name}.ciamlogin.com");
+        [
+            host.clone(),
+            format!("{host}/{name}"),
+            format!("{host}/{name}/v2.0"),
+        ]
+        .into_iter()
     }
 
     /// Keys that can do PSS sign with PS256 here, elsewhere with RS256 (rule 9).

@@ -86,6 +86,7 @@ use crate::plan::{Decided, Plan, Reading};
 use crate::region::{Region, RegionOrigin};
 use crate::secret::{Secret, Seed};
 use crate::time::Now;
+use crate::wire::metadata::Endpoints;
 
 mod discover_instance;
 mod discover_region;
@@ -208,8 +209,8 @@ pub(crate) enum Settled {
 pub(crate) enum Vetted {
     /// It is one of Entra's.
     Host,
-    /// The provider's token endpoint is here.
-    TokenEndpoint(String),
+    /// The provider's token endpoints are these.
+    Provider(Endpoints),
 }
 
 impl Plan {

@@ -10,6 +10,7 @@ use crate::metadata::CacheOutcome;
 use crate::region::Region;
 use crate::secret::Secret;
 use crate::time::{Now, Span};
+use crate::wire::metadata::Endpoints;
 
 use super::key::ScopeSet;
 
@@ -48,8 +49,8 @@ pub(crate) enum Note {
     NoRegion(Span),
     /// The host is one of Entra's.
     ValidInstance(Span),
-    /// The token endpoint that an OpenID provider's document named, after it was judged.
-    TokenEndpoint(String, Span),
+    /// What an OpenID provider's document named, after it was judged.
+    Provider(Endpoints, Span),
     /// A user's refresh token.
     RefreshToken(Secret, Span),
     /// The service asked not to be asked, with this error.
@@ -178,7 +179,7 @@ impl Note {
             Self::Region(_)
             | Self::NoRegion(_)
             | Self::ValidInstance(_)
-            | Self::TokenEndpoint(..)
+            | Self::Provider(..)
             | Self::Throttled(..) => USUAL,
         }
     }
@@ -189,7 +190,7 @@ impl Note {
             Self::Region(_) => Duration::MAX,
             Self::NoRegion(span)
             | Self::ValidInstance(span)
-            | Self::TokenEndpoint(_, span)
+            | Self::Provider(_, span)
             | Self::RefreshToken(_, span)
             | Self::Throttled(_, span) => span.start().after(span.length()).monotonic(),
         }

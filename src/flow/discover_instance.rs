@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use http::{Request, Response};
-use url::Url;
 
 use crate::authority::AuthorityKind;
 use crate::cache::{CacheUpdate, Fact, Note, PartitionKey};
 use crate::error::{Error, Failure};
 use crate::secret::Body;
 use crate::time::{Now, Span};
-use crate::wire::metadata;
+use crate::wire::metadata::{self, Endpoints};
 
 use super::load_cache::{self, Look};
 use super::material::{Held, Prepared};
@@ -115,16 +114,11 @@ fn remembered(flow: &Flow, note: Option<&Note>, now: Now) -> Option<Vetted> {
     let configuration = flow.plan.configuration();
     match note {
         Some(Note::ValidInstance(span)) if lasts(span) => Some(Vetted::Host),
-        Some(Note::TokenEndpoint(endpoint, span)) if lasts(span) => Url::parse(endpoint)
-            .ok()
-            .filter(|url| {
-                metadata::may_serve(
-                    url,
-                    &configuration.authority,
-                    &configuration.known_authorities,
-                )
+        Some(Note::Provider(endpoints, span)) if lasts(span) => Some(endpoints)
+            .filter(|endpoints| {
+                endpoints.may_serve(&configuration.authority, &configuration.known_authorities)
             })
-            .map(|_| Vetted::TokenEndpoint(endpoint.clone())),
+            .map(|endpoints| Vetted::Provider(endpoints.clone())),
         Some(_) | None => None,
     }
 }
@@ -136,8 +130,9 @@ pub(super) fn settle(
     vetted: Vetted,
     now: Now,
 ) -> Step {
-    if let Vetted::TokenEndpoint(endpoint) = &vetted {
-        prepared.endpoint.clone_from(endpoint);
+    if let Vetted::Provider(endpoints) = &vetted {
+        let over_mtls = prepared.held.material.binding().is_some();
+        prepared.endpoint = endpoints.token(over_mtls).as_str().to_owned();
     }
     flow.instance = Some(vetted);
     throttle::enter(flow, prepared, now)
@@ -215,13 +210,13 @@ impl DiscoverInstance {
             Ok(response) => {
                 let (status, body) = (response.status().as_u16(), response.body().expose());
                 match configuration.authority.kind() {
-                    AuthorityKind::Oidc => metadata::token_endpoint(
+                    AuthorityKind::Oidc => Endpoints::read(
                         status,
                         body,
                         &configuration.authority,
                         &configuration.known_authorities,
                     )
-                    .map(|url| Note::TokenEndpoint(url.into(), span)),
+                    .map(|endpoints| Note::Provider(endpoints, span)),
                     AuthorityKind::Entra
                     | AuthorityKind::Dsts
                     | AuthorityKind::Adfs
@@ -236,7 +231,7 @@ impl DiscoverInstance {
             Err(error) => done::failed(&flow, error, now),
             Ok(note) => {
                 let vetted = match &note {
-                    Note::TokenEndpoint(endpoint, _) => Vetted::TokenEndpoint(endpoint.clone()),
+                    Note::Provider(endpoints, _) => Vetted::Provider(endpoints.clone()),
                     Note::ValidInstance(_)
                     | Note::Region(_)
                     | Note::NoRegion(_)

@@ -67,35 +67,100 @@ pub(crate) fn check_instance(status: u16, body: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// The token endpoint of an OpenID provider (OpenID Connect Discovery 1.0 §3): https, and on the authority's own host or on one
-/// that the application listed.
-pub(crate) fn token_endpoint(
-    status: u16,
-    body: &[u8],
-    authority: &Authority,
-    listed: &[String],
-) -> Result<Url, Error> {
-    let document = Json::object(body)
-        .ok()
-        .filter(|_| status == 200)
-        .ok_or_else(|| invalid_instance("the OpenID configuration could not be read"))?;
-    let endpoint = document
-        .get("token_endpoint")
-        .and_then(Json::text)
-        .and_then(|text| Url::parse(text).ok());
-    endpoint
-        .filter(|url| may_serve(url, authority, listed))
-        .ok_or_else(|| invalid_instance("the OpenID configuration names no https token endpoint on a host of the authority's"))
+/// Where an OpenID provider issues tokens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Endpoints {
+    token: Url,
+    /// For mutual TLS, if it is another one (RFC 8705 §5).
+    mtls: Option<Url>,
 }
 
-/// Whether this client may use a token endpoint, fetched or remembered: the memory may be shared with a client that lists other
-/// hosts.
-pub(crate) fn may_serve(url: &Url, authority: &Authority, listed: &[String]) -> bool {
+impl Endpoints {
+    /// Reads an OpenID configuration (OpenID Connect Discovery 1.0 §3; RFC 8414 §2): every endpoint https, on the authority's own
+    /// host or on one that the application listed, and an issuer that fits the authority. An issuer that is left out is let
+    /// pass, because no host is taken from it.
+    pub(crate) fn read(
+        status: u16,
+        body: &[u8],
+        authority: &Authority,
+        listed: &[String],
+    ) -> Result<Self, Error> {
+        let document = Json::object(body)
+            .ok()
+            .filter(|_| status == 200)
+            .ok_or_else(|| invalid_instance("the OpenID configuration could not be read"))?;
+        let issuer = document.get("issuer");
+        if issuer.is_some_and(|issuer| !issuer_fits(issuer, authority, listed)) {
+            return Err(invalid_instance(
+                "the OpenID configuration names an issuer that is not the authority's",
+            ));
+        }
+        let url = |json: &Json<'_>| json.text().and_then(|text| Url::parse(text).ok());
+        let alias = document
+            .get("mtls_endpoint_aliases")
+            .and_then(|aliases| aliases.get("token_endpoint"));
+        let read = Self {
+            token: document
+                .get("token_endpoint")
+                .and_then(url)
+                .ok_or_else(Self::odd)?,
+            mtls: match alias {
+                None => None,
+                Some(alias) => Some(url(alias).ok_or_else(Self::odd)?),
+            },
+        };
+        if read.may_serve(authority, listed) {
+            Ok(read)
+        } else {
+            Err(Self::odd())
+        }
+    }
+
+    /// Whether this client may use them, fetched or remembered: the memory may be shared with a client that lists other hosts.
+    pub(crate) fn may_serve(&self, authority: &Authority, listed: &[String]) -> bool {
+        let may = |url: &Url| {
+            let bare =
+                url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+            url.scheme() == "https" && bare && is_ours(url, authority, listed)
+        };
+        may(&self.token) && self.mtls.as_ref().is_none_or(may)
+    }
+
+    /// The one for this transport.
+    pub(crate) fn token(&self, over_mtls: bool) -> &Url {
+        match &self.mtls {
+            Some(mtls) if over_mtls => mtls,
+            Some(_) | None => &self.token,
+        }
+    }
+
+    fn odd() -> Error {
+        invalid_instance(
+            "the OpenID configuration names no https token endpoint on a host of the authority's",
+        )
+    }
+}
+
+fn is_ours(url: &Url, authority: &Authority, listed: &[String]) -> bool {
     let host = url.host_str().unwrap_or_default();
-    let ours =
-        host == authority.host() || listed.iter().any(|other| other.eq_ignore_ascii_case(host));
-    let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    url.scheme() == "https" && ours && bare
+    host == authority.host() || listed.iter().any(|other| other.eq_ignore_ascii_case(host))
+}
+
+/// RFC 8414 §3.3 wants the issuer to be the URL that was asked. Entra's documents differ from it in known ways: the path, a host
+/// of the cloud's (MSAL.NET `OidcIssuerValidation`), and a customer's own domain in front of `{tenant}.ciamlogin.com`.
+fn issuer_fits(issuer: &Json<'_>, authority: &Authority, listed: &[String]) -> bool {
+    let url = issuer.text().and_then(|text| Url::parse(text).ok());
+    let Some(url) = url.filter(|url| url.scheme() == "https") else {
+        return false;
+    };
+    let host = url.host_str().unwrap_or_default();
+    let regional = host.split_once('.').map_or("", |(_, rest)| rest);
+    is_ours(&url, authority, listed)
+        || Authority::is_known_host(host)
+        || Authority::is_known_host(regional)
+        || authority
+            .ciam_issuers()
+            .any(|issuer| issuer == url.as_str().trim_end_matches('/'))
 }
 
 pub(crate) fn invalid_instance(what: &'static str) -> Error {
@@ -167,8 +232,8 @@ mod tests {
         let authority = Authority::oidc("https://issuer.example/x").unwrap();
         let read = |endpoint: &str, listed: &[String]| {
             let body = format!("{{\"token_endpoint\":\"{endpoint}\"}}");
-            token_endpoint(200, body.as_bytes(), &authority, listed)
-                .map(String::from)
+            Endpoints::read(200, body.as_bytes(), &authority, listed)
+                .map(|endpoints| endpoints.token(false).to_string())
                 .map_err(|error| error.code().to_owned())
         };
         assert_eq!(
@@ -184,5 +249,122 @@ mod tests {
             assert_eq!(read(bad, &[]), Err("invalid_instance".to_owned()), "{bad}");
         }
         assert!(read("https://tokens.example/t", &["tokens.example".to_owned()]).is_ok());
+    }
+
+    fn configured(document: &str, authority: &Authority) -> Result<(String, String), String> {
+        Endpoints::read(200, document.as_bytes(), authority, &[])
+            .map(|endpoints| {
+                (
+                    endpoints.token(false).to_string(),
+                    endpoints.token(true).to_string(),
+                )
+            })
+            .map_err(|error| error.code().to_owned())
+    }
+
+    #[test]
+    fn d7_over_mutual_tls_the_alias_of_rfc_8705_serves() {
+        let authority = Authority::oidc("https://issuer.example/x").unwrap();
+        let with = |aliases: &str| {
+            let document = format!("{{\"token_endpoint\":\"https://issuer.example/t\"{aliases}}}");
+            configured(&document, &authority)
+        };
+        let both = |plain: &str, mtls: &str| Ok((plain.to_owned(), mtls.to_owned()));
+        let plain = "https://issuer.example/t";
+        assert_eq!(with(""), both(plain, plain));
+        assert_eq!(with(",\"mtls_endpoint_aliases\":{}"), both(plain, plain));
+        let alias = |url: &str| format!(",\"mtls_endpoint_aliases\":{{\"token_endpoint\":{url}}}");
+        assert_eq!(
+            with(&alias("\"https://issuer.example/mtls\"")),
+            both(plain, "https://issuer.example/mtls")
+        );
+        for bad in [
+            "\"https://evil.example/t\"",
+            "\"http://issuer.example/t\"",
+            "1",
+        ] {
+            assert_eq!(
+                with(&alias(bad)),
+                Err("invalid_instance".to_owned()),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn d7_an_issuer_has_to_fit_the_authority() {
+        let fits = |authority: &str, issuer: &str| {
+            let authority = Authority::oidc(authority).unwrap();
+            let document = format!(
+                "{{\"issuer\":{issuer},\"token_endpoint\":\"https://{}/t\"}}",
+                authority.host()
+            );
+            configured(&document, &authority).is_ok()
+        };
+        for (authority, issuer) in [
+            ("https://issuer.example/x", "https://issuer.example/x"),
+            (
+                "https://issuer.example/x",
+                "https://issuer.example/another/path",
+            ),
+            (
+                "https://issuer.example/x",
+                "https://login.microsoftonline.com/t/v2.0",
+            ),
+            (
+                "https://issuer.example/x",
+                "https://westus2.login.microsoft.com/t/v2.0",
+            ),
+            (
+                "https://login.contoso.com/tenant",
+                "https://tenant.ciamlogin.com/tenant/v2.0",
+            ),
+            (
+                "https://login.contoso.com/tenant",
+                "https://tenant.ciamlogin.com/tenant",
+            ),
+            (
+                "https://login.contoso.com/tenant",
+                "https://tenant.ciamlogin.com/",
+            ),
+            (
+                "https://contoso.example",
+                "https://contoso.ciamlogin.com/contoso/v2.0",
+            ),
+        ] {
+            assert!(
+                fits(authority, &format!("\"{issuer}\"")),
+                "{authority} {issuer}"
+            );
+        }
+        for (authority, issuer) in [
+            ("https://issuer.example/x", "\"http://issuer.example/x\""),
+            ("https://issuer.example/x", "\"https://evil.example/x\""),
+            (
+                "https://issuer.example/x",
+                "\"https://issuer.example.evil/x\"",
+            ),
+            (
+                "https://issuer.example/x",
+                "\"https://a.b.login.microsoft.com/x\"",
+            ),
+            (
+                "https://login.contoso.com/tenant",
+                "\"https://other.ciamlogin.com/other/v2.0\"",
+            ),
+            (
+                "https://login.contoso.com/tenant",
+                "\"https://tenant.ciamlogin.com/other/v2.0\"",
+            ),
+            (
+                "https://login.contoso.com/tenant",
+                "\"https://tenant.ciamlogin.com.evil/tenant\"",
+            ),
+            ("https://issuer.example/x", "\"\""),
+            ("https://issuer.example/x", "1"),
+            ("https://issuer.example/x", "null"),
+        ] {
+            assert!(!fits(authority, issuer), "{authority} {issuer}");
+        }
     }
 }
