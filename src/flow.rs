@@ -80,13 +80,13 @@
 
 use std::time::Duration;
 
+use crate::authority::Endpoints;
 use crate::cache::PartitionKey;
 use crate::metadata::{CacheOutcome, Metadata};
 use crate::plan::{Decided, Plan, Reading};
 use crate::region::{Region, RegionOrigin};
 use crate::secret::{Secret, Seed};
 use crate::time::Now;
-use crate::wire::metadata::Endpoints;
 
 mod discover_instance;
 mod discover_region;

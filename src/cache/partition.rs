@@ -4,13 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::account::Account;
+use crate::authority::Endpoints;
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::metadata::CacheOutcome;
 use crate::region::Region;
 use crate::secret::Secret;
 use crate::time::{Now, Span};
-use crate::wire::metadata::Endpoints;
 
 use super::key::ScopeSet;
 

@@ -10,7 +10,7 @@ use crate::cache::{CacheUpdate, Fact, Note, PartitionKey};
 use crate::error::{Error, Failure};
 use crate::secret::Body;
 use crate::time::{Now, Span};
-use crate::wire::metadata::{self, Endpoints};
+use crate::wire::metadata;
 
 use super::load_cache::{self, Look};
 use super::material::{Held, Prepared};
@@ -210,7 +210,7 @@ impl DiscoverInstance {
             Ok(response) => {
                 let (status, body) = (response.status().as_u16(), response.body().expose());
                 match configuration.authority.kind() {
-                    AuthorityKind::Oidc => Endpoints::read(
+                    AuthorityKind::Oidc => metadata::endpoints(
                         status,
                         body,
                         &configuration.authority,

@@ -5,7 +5,7 @@
 
 use url::Url;
 
-use crate::authority::{Authority, INSTANCE_DISCOVERY_HOST, Tenant};
+use crate::authority::{Authority, Endpoints, INSTANCE_DISCOVERY_HOST, Tenant};
 use crate::error::{Code, Error};
 use crate::region::Region;
 use crate::wire::json::Json;
@@ -67,83 +67,49 @@ pub(crate) fn check_instance(status: u16, body: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// Where an OpenID provider issues tokens.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Endpoints {
-    token: Url,
-    /// For mutual TLS, if it is another one (RFC 8705 §5).
-    mtls: Option<Url>,
-}
-
-impl Endpoints {
-    /// Reads an OpenID configuration (OpenID Connect Discovery 1.0 §3; RFC 8414 §2): every endpoint https, on the authority's own
-    /// host or on one that the application listed, and an issuer that fits the authority. An issuer that is left out is let
-    /// pass, because no host is taken from it.
-    pub(crate) fn read(
-        status: u16,
-        body: &[u8],
-        authority: &Authority,
-        listed: &[String],
-    ) -> Result<Self, Error> {
-        let document = Json::object(body)
-            .ok()
-            .filter(|_| status == 200)
-            .ok_or_else(|| invalid_instance("the OpenID configuration could not be read"))?;
-        let issuer = document.get("issuer");
-        if issuer.is_some_and(|issuer| !issuer_fits(issuer, authority, listed)) {
-            return Err(invalid_instance(
-                "the OpenID configuration names an issuer that is not the authority's",
-            ));
-        }
-        let url = |json: &Json<'_>| json.text().and_then(|text| Url::parse(text).ok());
-        let alias = document
-            .get("mtls_endpoint_aliases")
-            .and_then(|aliases| aliases.get("token_endpoint"));
-        let read = Self {
-            token: document
-                .get("token_endpoint")
-                .and_then(url)
-                .ok_or_else(Self::odd)?,
-            mtls: match alias {
-                None => None,
-                Some(alias) => Some(url(alias).ok_or_else(Self::odd)?),
-            },
-        };
-        if read.may_serve(authority, listed) {
-            Ok(read)
-        } else {
-            Err(Self::odd())
-        }
+/// Reads an OpenID configuration (OpenID Connect Discovery 1.0 §3; RFC 8414 §2): every endpoint https, on the authority's own host
+/// or on one that the application listed, and an issuer that fits the authority. An issuer that is left out is let pass, because
+/// no host is taken from it.
+pub(crate) fn endpoints(
+    status: u16,
+    body: &[u8],
+    authority: &Authority,
+    listed: &[String],
+) -> Result<Endpoints, Error> {
+    let document = Json::object(body)
+        .ok()
+        .filter(|_| status == 200)
+        .ok_or_else(|| invalid_instance("the OpenID configuration could not be read"))?;
+    let issuer = document.get("issuer");
+    if issuer.is_some_and(|issuer| !issuer_fits(issuer, authority, listed)) {
+        return Err(invalid_instance(
+            "the OpenID configuration names an issuer that is not the authority's",
+        ));
     }
-
-    /// Whether this client may use them, fetched or remembered: the memory may be shared with a client that lists other hosts.
-    pub(crate) fn may_serve(&self, authority: &Authority, listed: &[String]) -> bool {
-        let may = |url: &Url| {
-            let bare =
-                url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-            url.scheme() == "https" && bare && is_ours(url, authority, listed)
-        };
-        may(&self.token) && self.mtls.as_ref().is_none_or(may)
-    }
-
-    /// The one for this transport.
-    pub(crate) fn token(&self, over_mtls: bool) -> &Url {
-        match &self.mtls {
-            Some(mtls) if over_mtls => mtls,
-            Some(_) | None => &self.token,
-        }
-    }
-
-    fn odd() -> Error {
+    let odd = || {
         invalid_instance(
             "the OpenID configuration names no https token endpoint on a host of the authority's",
         )
+    };
+    let url = |json: &Json<'_>| json.text().and_then(|text| Url::parse(text).ok());
+    let alias = document
+        .get("mtls_endpoint_aliases")
+        .and_then(|aliases| aliases.get("token_endpoint"));
+    let read = Endpoints {
+        token: document
+            .get("token_endpoint")
+            .and_then(url)
+            .ok_or_else(odd)?,
+        mtls: match alias {
+            None => None,
+            Some(alias) => Some(url(alias).ok_or_else(odd)?),
+        },
+    };
+    if read.may_serve(authority, listed) {
+        Ok(read)
+    } else {
+        Err(odd())
     }
-}
-
-fn is_ours(url: &Url, authority: &Authority, listed: &[String]) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    host == authority.host() || listed.iter().any(|other| other.eq_ignore_ascii_case(host))
 }
 
 /// RFC 8414 §3.3 wants the issuer to be the URL that was asked. Entra's documents differ from it in known ways: the path, a host
@@ -155,7 +121,7 @@ fn issuer_fits(issuer: &Json<'_>, authority: &Authority, listed: &[String]) -> b
     };
     let host = url.host_str().unwrap_or_default();
     let regional = host.split_once('.').map_or("", |(_, rest)| rest);
-    is_ours(&url, authority, listed)
+    authority.owns(&url, listed)
         || Authority::is_known_host(host)
         || Authority::is_known_host(regional)
         || authority
@@ -232,7 +198,7 @@ mod tests {
         let authority = Authority::oidc("https://issuer.example/x").unwrap();
         let read = |endpoint: &str, listed: &[String]| {
             let body = format!("{{\"token_endpoint\":\"{endpoint}\"}}");
-            Endpoints::read(200, body.as_bytes(), &authority, listed)
+            endpoints(200, body.as_bytes(), &authority, listed)
                 .map(|endpoints| endpoints.token(false).to_string())
                 .map_err(|error| error.code().to_owned())
         };
@@ -252,7 +218,7 @@ mod tests {
     }
 
     fn configured(document: &str, authority: &Authority) -> Result<(String, String), String> {
-        Endpoints::read(200, document.as_bytes(), authority, &[])
+        endpoints(200, document.as_bytes(), authority, &[])
             .map(|endpoints| {
                 (
                     endpoints.token(false).to_string(),
