@@ -5,12 +5,14 @@ mod faults;
 mod flights;
 mod rotation;
 mod routes;
+mod users;
 
 pub use binding::*;
 pub use faults::*;
 pub use flights::*;
 pub use rotation::*;
 pub use routes::*;
+pub use users::*;
 
 /// Makes a test of each row for a driver.
 #[macro_export]
@@ -57,6 +59,11 @@ macro_rules! rows {
             imp28_a_mismatch_is_reported_and_not_repeated
             plat03_both_versions_of_tls_are_spoken
             sec01_no_secret_in_any_event_or_error
+            imp01_on_behalf_of_a_user_over_mtls
+            imp01_a_code_and_its_account_over_mtls
+            imp01_a_refresh_token_over_mtls
+            imp02_users_over_plain_tls
+            user_fic_goes_over_plain_tls_only
         );
     };
     (@each $driver:ty: $($row:ident)*) => {
