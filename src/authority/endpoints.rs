@@ -4,7 +4,7 @@ use url::Url;
 
 use super::Authority;
 
-/// The token endpoints of an OpenID provider.
+/// The token endpoints that an OpenID provider's document names. Naming one is not enough to be used.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Endpoints {
     pub(crate) token: Url,
@@ -13,21 +13,23 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Whether this client may use them, fetched or remembered: the memory may be shared with a client that lists other hosts.
-    pub(crate) fn may_serve(&self, authority: &Authority, listed: &[String]) -> bool {
-        let may = |url: &Url| {
+    /// The endpoint for this transport, if this client may use it: https, on the authority's own host or on one that the application
+    /// listed. The document may have been fetched by a client that lists other hosts.
+    pub(crate) fn chosen(
+        &self,
+        over_mtls: bool,
+        authority: &Authority,
+        listed: &[String],
+    ) -> Option<&Url> {
+        let may = |url: &&Url| {
             let bare =
                 url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
             url.scheme() == "https" && bare && authority.owns(url, listed)
         };
-        may(&self.token) && self.mtls.as_ref().is_none_or(may)
-    }
-
-    /// The one for this transport.
-    pub(crate) fn token(&self, over_mtls: bool) -> &Url {
+        let token = Some(&self.token).filter(may);
         match &self.mtls {
-            Some(mtls) if over_mtls => mtls,
-            Some(_) | None => &self.token,
+            Some(mtls) if over_mtls => token.and(Some(mtls)).filter(may),
+            Some(_) | None => token,
         }
     }
 }

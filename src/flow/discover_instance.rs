@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use http::{Request, Response};
+use url::Url;
 
-use crate::authority::AuthorityKind;
+use crate::authority::{AuthorityKind, Endpoints};
 use crate::cache::{CacheUpdate, Fact, Note, PartitionKey};
 use crate::error::{Error, Failure};
 use crate::secret::Body;
@@ -93,7 +94,7 @@ pub(super) fn looked(
     look: Look,
     now: Now,
 ) -> Step {
-    let vetted = remembered(&flow, note, now).zip(note);
+    let vetted = remembered(&flow, &prepared, note, now).zip(note);
     match (key(&flow, &prepared), vetted, look) {
         (None, None, _) => throttle::enter(flow, prepared, now),
         (None, Some((vetted, _)), _) | (Some(_), Some((vetted, _)), Look::First) => {
@@ -109,18 +110,25 @@ pub(super) fn looked(
 }
 
 /// What a note is worth to this flow's client.
-fn remembered(flow: &Flow, note: Option<&Note>, now: Now) -> Option<Vetted> {
+fn remembered(flow: &Flow, prepared: &Prepared, note: Option<&Note>, now: Now) -> Option<Vetted> {
     let lasts = |span: &Span| !span.left(now).is_zero();
-    let configuration = flow.plan.configuration();
     match note {
         Some(Note::ValidInstance(span)) if lasts(span) => Some(Vetted::Host),
         Some(Note::Provider(endpoints, span)) if lasts(span) => Some(endpoints)
-            .filter(|endpoints| {
-                endpoints.may_serve(&configuration.authority, &configuration.known_authorities)
-            })
+            .filter(|endpoints| chosen(flow, prepared, endpoints).is_some())
             .map(|endpoints| Vetted::Provider(endpoints.clone())),
         Some(_) | None => None,
     }
+}
+
+/// The endpoint of an OpenID provider that this flow may use.
+fn chosen<'a>(flow: &Flow, prepared: &Prepared, endpoints: &'a Endpoints) -> Option<&'a Url> {
+    let configuration = flow.plan.configuration();
+    endpoints.chosen(
+        prepared.held.material.binding().is_some(),
+        &configuration.authority,
+        &configuration.known_authorities,
+    )
 }
 
 /// Goes on, and does not ask again in this flow: a pair that grew old on the way, or a second attempt, comes by here once more.
@@ -131,8 +139,15 @@ pub(super) fn settle(
     now: Now,
 ) -> Step {
     if let Vetted::Provider(endpoints) = &vetted {
-        let over_mtls = prepared.held.material.binding().is_some();
-        prepared.endpoint = endpoints.token(over_mtls).as_str().to_owned();
+        match chosen(&flow, &prepared, endpoints) {
+            Some(url) => prepared.endpoint = url.as_str().to_owned(),
+            None => {
+                let error = metadata::invalid_instance(
+                    "the OpenID configuration's endpoint for mutual TLS is on a host that is not the authority's",
+                );
+                return done::failed(&flow, error, now);
+            }
+        }
     }
     flow.instance = Some(vetted);
     throttle::enter(flow, prepared, now)

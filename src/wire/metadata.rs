@@ -67,9 +67,9 @@ pub(crate) fn check_instance(status: u16, body: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// Reads an OpenID configuration (OpenID Connect Discovery 1.0 §3; RFC 8414 §2): every endpoint https, on the authority's own host
-/// or on one that the application listed, and an issuer that fits the authority. An issuer that is left out is let pass, because
-/// no host is taken from it.
+/// Reads an OpenID configuration (OpenID Connect Discovery 1.0 §3; RFC 8414 §2): a token endpoint that this client may use, and an
+/// issuer that fits the authority. An issuer that is left out is let pass, because no host is taken from it. The alias for mutual
+/// TLS is judged by whoever needs it.
 pub(crate) fn endpoints(
     status: u16,
     body: &[u8],
@@ -105,10 +105,9 @@ pub(crate) fn endpoints(
             Some(alias) => Some(url(alias).ok_or_else(odd)?),
         },
     };
-    if read.may_serve(authority, listed) {
-        Ok(read)
-    } else {
-        Err(odd())
+    match read.chosen(false, authority, listed) {
+        Some(_) => Ok(read),
+        None => Err(odd()),
     }
 }
 
@@ -199,7 +198,7 @@ mod tests {
         let read = |endpoint: &str, listed: &[String]| {
             let body = format!("{{\"token_endpoint\":\"{endpoint}\"}}");
             endpoints(200, body.as_bytes(), &authority, listed)
-                .map(|endpoints| endpoints.token(false).to_string())
+                .map(|endpoints| endpoints.token.to_string())
                 .map_err(|error| error.code().to_owned())
         };
         assert_eq!(
@@ -218,14 +217,13 @@ mod tests {
     }
 
     fn configured(document: &str, authority: &Authority) -> Result<(String, String), String> {
-        endpoints(200, document.as_bytes(), authority, &[])
-            .map(|endpoints| {
-                (
-                    endpoints.token(false).to_string(),
-                    endpoints.token(true).to_string(),
-                )
-            })
-            .map_err(|error| error.code().to_owned())
+        let read = endpoints(200, document.as_bytes(), authority, &[])
+            .map_err(|error| error.code().to_owned())?;
+        let chosen = |over_mtls| {
+            read.chosen(over_mtls, authority, &[])
+                .map_or_else(|| "refused".to_owned(), Url::to_string)
+        };
+        Ok((chosen(false), chosen(true)))
     }
 
     #[test]
@@ -244,17 +242,11 @@ mod tests {
             with(&alias("\"https://issuer.example/mtls\"")),
             both(plain, "https://issuer.example/mtls")
         );
-        for bad in [
-            "\"https://evil.example/t\"",
-            "\"http://issuer.example/t\"",
-            "1",
-        ] {
-            assert_eq!(
-                with(&alias(bad)),
-                Err("invalid_instance".to_owned()),
-                "{bad}"
-            );
+        for bad in ["https://evil.example/t", "http://issuer.example/t"] {
+            let alias = alias(&format!("\"{bad}\""));
+            assert_eq!(with(&alias), both(plain, "refused"), "{bad}");
         }
+        assert_eq!(with(&alias("1")), Err("invalid_instance".to_owned()));
     }
 
     #[test]
