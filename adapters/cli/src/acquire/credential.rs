@@ -25,7 +25,7 @@ pub(super) struct CredentialArgs {
     #[arg(long, value_name = "FILE", group = "credential")]
     certificate: Option<PathBuf>,
     /// The private key of --certificate, in PEM.
-    #[arg(long, value_name = "FILE", requires = "certificate")]
+    #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Put the certificate into the header of the assertion that it signs.
     #[arg(long)]
@@ -37,10 +37,10 @@ pub(super) struct CredentialArgs {
     #[arg(long, value_name = "FILE", group = "credential")]
     assertion_file: Option<PathBuf>,
     /// The certificate (PEM) that the assertion is bound to: moves the request to mutual TLS.
-    #[arg(long, value_name = "FILE", requires = "assertion_file")]
+    #[arg(long, value_name = "FILE")]
     binding_certificate: Option<PathBuf>,
     /// The private key (PEM) of --binding-certificate; it may stand in the same file.
-    #[arg(long, value_name = "FILE", requires = "binding_certificate")]
+    #[arg(long, value_name = "FILE")]
     binding_key: Option<PathBuf>,
     /// A command that prints {"assertion":"…","certificate":"PEM","key":"PEM"}; the last two only if the assertion is bound. It is
     /// told the context in ENTRA_CLIENT_ID, ENTRA_TENANT, ENTRA_AUTHORITY, ENTRA_TOKEN_ENDPOINT and ENTRA_CORRELATION_ID.
@@ -63,16 +63,7 @@ impl CredentialArgs {
     pub(super) fn load(&self) -> Result<Loaded, Failed> {
         let mut loaded = self.chosen()?;
         let is_certificate = loaded.identity.is_some();
-        for (wanted, option) in [
-            (self.send_x5c, "--send-x5c"),
-            (self.send_over_mtls, "--send-over-mtls"),
-        ] {
-            if wanted && !is_certificate {
-                return Err(Failed::usage(format_args!(
-                    "{option} goes with --certificate only"
-                )));
-            }
-        }
+        self.check_belongings(is_certificate)?;
         if self.send_x5c || is_certificate && is_set("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN") {
             loaded.credential = loaded.credential.send_x5c();
         }
@@ -80,6 +71,46 @@ impl CredentialArgs {
             loaded.credential = loaded.credential.send_over_mtls();
         }
         Ok(loaded)
+    }
+
+    /// An option that would do nothing is a mistake. clap's `requires` does not see it where another credential is given: that one
+    /// conflicts with what is required, and so waives it.
+    fn check_belongings(&self, is_certificate: bool) -> Result<(), Failed> {
+        let binding = self.binding_certificate.is_some();
+        for (given, option, fits, with) in [
+            (
+                self.key.is_some(),
+                "--key",
+                self.certificate.is_some(),
+                "--certificate",
+            ),
+            (self.send_x5c, "--send-x5c", is_certificate, "--certificate"),
+            (
+                self.send_over_mtls,
+                "--send-over-mtls",
+                is_certificate,
+                "--certificate",
+            ),
+            (
+                binding,
+                "--binding-certificate",
+                self.assertion_file.is_some(),
+                "--assertion-file",
+            ),
+            (
+                self.binding_key.is_some(),
+                "--binding-key",
+                binding,
+                "--binding-certificate",
+            ),
+        ] {
+            if given && !fits {
+                return Err(Failed::usage(format_args!(
+                    "{option} goes with {with} only"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// What an option names; else what the variables of other Azure tools do, in their order.
