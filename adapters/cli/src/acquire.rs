@@ -1,36 +1,80 @@
 //! `acquire`: one token from a real endpoint, with the credential from files, variables or a command.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `authority` | which authority, if only a tenant is named |
+//! | `credential`, `command` | exactly one credential; an assertion from a command |
+//! | `network` | whom to trust, where names lead |
+//! | `output` | what is printed of a token |
+//! | `failed` | what is printed, and the exit code, if there is none |
+//! | `hardening` | who can look on |
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args};
 use entra_tokio::{
-    AccessToken, Client, EntraClient, Network, RegionPolicy, RegionSource, Resolve, TokenRequest,
+    AccessToken, Client, EntraClient, Event, RegionPolicy, RegionSource, TokenRequest,
     read_environment,
 };
 
+use self::authority::AuthorityArgs;
 use self::credential::{CredentialArgs, Loaded};
+use self::failed::Failed;
+use self::network::NetworkArgs;
+use self::output::Output;
+use crate::console;
 
+mod authority;
+mod command;
 mod credential;
+mod failed;
+mod hardening;
+mod network;
+mod output;
 
 /// Get a token from a real endpoint.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Acquire {
-    /// The authority, such as `https://login.microsoftonline.com/contoso.onmicrosoft.com`.
-    #[arg(long, value_name = "URL")]
-    authority: String,
+    #[command(flatten)]
+    authority: AuthorityArgs,
     /// The application (client) id.
     #[arg(long, value_name = "ID", env = "AZURE_CLIENT_ID")]
     client_id: String,
-    /// A scope, such as `https://vault.azure.net/.default`; may be repeated.
-    #[arg(long, value_name = "SCOPE", required = true)]
+    /// The scopes.
+    #[arg(
+        long,
+        value_name = "SCOPE",
+        required = true,
+        help = "A scope, such as https://vault.azure.net/.default; may be repeated"
+    )]
     scope: Vec<String>,
+    /// A claims challenge to answer: a JSON object.
+    #[arg(long, value_name = "JSON")]
+    claims: Option<String>,
     #[command(flatten)]
     credential: CredentialArgs,
-    /// Another tenant than the authority's.
-    #[arg(long, value_name = "TENANT")]
-    tenant: Option<String>,
-    /// The Azure region, or `discover`.
+    #[command(flatten)]
+    mtls: MtlsArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
+    /// How long everything may take, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Network")]
+    deadline: u64,
+    /// What to print on standard output; only json, token and header print the token.
+    #[arg(long, short, value_enum, default_value_t = Output::Summary, help_heading = "Output")]
+    output: Output,
+    /// Print each step on standard error; twice: also those that look into the cache.
+    #[arg(long, short, action = ArgAction::Count, help_heading = "Output")]
+    verbose: u8,
+}
+
+/// Mutual TLS and what it needs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Mutual TLS")]
+struct MtlsArgs {
+    /// The Azure region, such as eastus; or discover, for REGION_NAME and then the metadata service.
     #[arg(long, value_name = "NAME|discover")]
     region: Option<String>,
     /// Without a region, mutual TLS uses the cloud's global host instead of failing.
@@ -39,141 +83,62 @@ pub(crate) struct Acquire {
     /// A proof-of-possession token (mtls_pop), bound to the certificate.
     #[arg(long)]
     pop: bool,
-    /// A claims challenge to answer: a JSON object.
-    #[arg(long, value_name = "JSON")]
-    claims: Option<String>,
-    /// A host that you vouch for; may be repeated.
-    #[arg(long, value_name = "HOST")]
-    known_authority: Vec<String>,
-    #[command(flatten)]
-    network: NetworkArgs,
-    /// How long everything may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    deadline: u64,
-    /// What to print on standard output. Only `json`, `token` and `header` print the token.
-    #[arg(long, value_enum, default_value_t = Output::Summary)]
-    output: Output,
-    /// Print each step on standard error.
-    #[arg(long, short)]
-    verbose: bool,
 }
 
-/// How to reach the network.
-#[derive(Debug, Args)]
-struct NetworkArgs {
-    /// Trust the roots in this PEM file, and no others.
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<std::path::PathBuf>,
-    /// Let HOST:PORT lead to ADDRESS (with a port of its own if it names one); `*` stands for every host. May be repeated.
-    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = parse_resolve)]
-    resolve: Vec<Resolve>,
-    /// Ignore the environment's proxy.
-    #[arg(long)]
-    no_proxy: bool,
-    /// Speak TLS 1.2 alone.
-    #[arg(long)]
-    only_tls12: bool,
-}
+const AFTER_HELP: &str = "\
+Environment:
+  AZURE_TENANT_ID                the tenant, without --authority and --tenant
+  AZURE_AUTHORITY_HOST           its login host; https://login.microsoftonline.com unless set
+  AZURE_CLIENT_SECRET,
+  AZURE_CLIENT_CERTIFICATE_PATH,
+  AZURE_FEDERATED_TOKEN_FILE     the first that is set is the credential, if no option names one
+  AZURE_CLIENT_SEND_CERTIFICATE_CHAIN   1 or true: as --send-x5c, where there is a certificate
+  REGION_NAME, MSAL_FORCE_REGION, MSAL_DISABLE_REGION   as in MSAL
+  HTTPS_PROXY, ALL_PROXY, NO_PROXY      unless --no-proxy
 
-/// What is printed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum Output {
-    /// What kind of token it is and how long it lives, for people; not the token.
-    Summary,
-    /// Everything, the token included, as one JSON object.
-    Json,
-    /// The token alone.
-    Token,
-    /// The value of an Authorization header.
-    Header,
-}
-
-/// Why nothing was printed: what went wrong, and the exit code.
-#[derive(Debug)]
-pub(crate) enum Failed {
-    /// The arguments or the files they name; exit code 2, as for arguments that can't be parsed.
-    Usage(String),
-    /// The acquisition; exit code 1.
-    Acquisition(entra_tokio::Error),
-}
-
-impl Failed {
-    fn usage(error: impl std::fmt::Display) -> Self {
-        Self::Usage(error.to_string())
-    }
-
-    /// Says it on standard error.
-    fn report(&self) -> ExitCode {
-        match self {
-            Self::Usage(what) => {
-                eprintln!("error: {what}");
-                ExitCode::from(2)
-            }
-            Self::Acquisition(error) => {
-                eprintln!("error: {error}");
-                if let Some(description) = error.description() {
-                    eprintln!("  the service says: {}", description.escape_debug());
-                }
-                if let Some(reported) = error.reported() {
-                    eprintln!("  reported: {}", reported.escape_debug());
-                }
-                ExitCode::FAILURE
-            }
-        }
-    }
-}
-
-/// `HOST:PORT:ADDRESS`, as curl has it; the address may name a port too, and IPv6 stands in brackets.
-fn parse_resolve(text: &str) -> Result<Resolve, String> {
-    let wrong = || format!("\"{text}\" is not HOST:PORT:ADDRESS");
-    let (host, rest) = text.split_once(':').ok_or_else(wrong)?;
-    let (port, address) = rest.split_once(':').ok_or_else(wrong)?;
-    let port: u16 = port.parse().map_err(|_| wrong())?;
-    let address = match address.parse() {
-        Ok(address) => address,
-        Err(_) => {
-            let ip = address
-                .trim_start_matches('[')
-                .trim_end_matches(']')
-                .parse()
-                .map_err(|_| wrong())?;
-            std::net::SocketAddr::new(ip, port)
-        }
-    };
-    Ok(Resolve {
-        host: host.to_owned(),
-        port: Some(port),
-        address,
-    })
-}
+Exit codes:
+  0  there is a token
+  1  there is none: the service refused, something on the way failed, or it could not be printed
+  2  it can't work like this: the arguments, or the files and variables that they name";
 
 impl Acquire {
     /// Gets the token and prints what was asked for.
     pub(crate) async fn run(self) -> ExitCode {
-        match self.acquire().await {
-            Ok(token) => {
-                println!("{}", self.output.print(&token));
-                ExitCode::SUCCESS
-            }
+        // Before the first secret is read.
+        hardening::keep_others_out();
+        match self.acquire().await.and_then(|token| self.print(&token)) {
+            Ok(()) => ExitCode::SUCCESS,
             Err(failed) => failed.report(),
         }
     }
 
     async fn acquire(&self) -> Result<AccessToken, Failed> {
-        let entra = self.client()?;
-        entra
-            .token(&self.request())
-            .await
-            .map_err(Failed::Acquisition)
+        let loaded = self.credential.load()?;
+        if self.verbose > 0 {
+            console::complain(format_args!("* {:<18}{}", "credential", loaded.named));
+        }
+        let hidden = loaded.hidden.clone();
+        let entra = self.client(loaded)?;
+        let request = self.request();
+        let token = entra.token(&request).await;
+        token.map_err(|error| Failed::Acquisition { error, hidden })
+    }
+
+    fn print(&self, token: &AccessToken) -> Result<(), Failed> {
+        if self.verbose > 0 && self.output != Output::Summary {
+            let summary = Output::Summary.shown(token);
+            console::complain(format_args!("* {:<18}{summary}", "Done"));
+        }
+        console::say(self.output.shown(token)).map_err(Failed::Output)
     }
 
     fn request(&self) -> TokenRequest {
         let mut request =
             TokenRequest::for_app(self.scope.clone()).deadline(Duration::from_secs(self.deadline));
-        if self.pop {
+        if self.mtls.pop {
             request = request.proof_of_possession();
         }
-        if let Some(tenant) = &self.tenant {
+        if let Some(tenant) = &self.authority.tenant {
             request = request.tenant(tenant);
         }
         if let Some(claims) = &self.claims {
@@ -182,117 +147,54 @@ impl Acquire {
         request
     }
 
-    fn client(&self) -> Result<EntraClient, Failed> {
-        let Loaded {
-            credential,
-            identity,
-            provider,
-        } = self.credential.load()?;
-        let mut builder = Client::builder(&self.client_id, self.authority.as_str(), credential)
+    fn client(&self, loaded: Loaded) -> Result<EntraClient, Failed> {
+        let authority = self.authority.url()?;
+        let mut builder = Client::builder(&self.client_id, authority.as_str(), loaded.credential)
             .environment(read_environment())
-            .known_authorities(self.known_authority.clone());
-        builder = match self.region.as_deref() {
+            .known_authorities(self.authority.known_authority.clone());
+        builder = match self.mtls.region.as_deref() {
             None => builder,
-            Some("discover") => builder.region(RegionSource::Discover),
+            Some(word) if word.eq_ignore_ascii_case("discover") => {
+                builder.region(RegionSource::Discover)
+            }
             Some(name) => builder.region(RegionSource::Named(name.to_owned())),
         };
-        if self.region_optional {
+        if self.mtls.region_optional {
             builder = builder.region_policy(RegionPolicy::Optional);
         }
-        let client = builder.build().map_err(Failed::Acquisition)?;
+        let client = builder.build().map_err(|error| Failed::Acquisition {
+            error,
+            hidden: loaded.hidden,
+        })?;
+        // A command may take as long as everything may.
+        let network = self
+            .network
+            .load()?
+            .provider_timeout(Duration::from_secs(self.deadline));
         let mut builder = EntraClient::builder(client)
-            .network(self.network.load()?)
+            .network(network)
             .background_renewal(false);
-        if let Some(identity) = identity {
+        if let Some(identity) = loaded.identity {
             builder = builder.identity(identity);
         }
-        if let Some(provider) = provider {
+        if let Some(provider) = loaded.provider {
             builder = builder.assertion_provider(provider);
         }
-        if self.verbose {
-            builder = builder.observer(|event| eprintln!("* {event}"));
-        }
+        let verbose = self.verbose;
+        builder = builder.observer(move |event| {
+            if is_shown(event, verbose) {
+                console::complain(format_args!("* {}", event.to_string().trim_end()));
+            }
+        });
         builder.build().map_err(Failed::usage)
     }
 }
 
-impl NetworkArgs {
-    fn load(&self) -> Result<Network, Failed> {
-        let mut network = Network::new();
-        if let Some(path) = &self.ca_file {
-            let pem = std::fs::read(path)
-                .map_err(|error| Failed::Usage(format!("--ca-file {}: {error}", path.display())))?;
-            network = network
-                .trust_only(pem)
-                .map_err(|error| Failed::Usage(format!("--ca-file {}: {error}", path.display())))?;
-        }
-        for resolve in &self.resolve {
-            network = network.resolve(resolve.clone());
-        }
-        if self.no_proxy {
-            network = network.no_proxy();
-        }
-        if self.only_tls12 {
-            network = network.only_tls12();
-        }
-        Ok(network)
-    }
-}
-
-impl Output {
-    fn print(self, token: &AccessToken) -> String {
-        let seconds = token.expires_in().as_secs();
-        let bound = token
-            .binding_certificate()
-            .map(|certificate| certificate.thumbprint().to_string());
-        match self {
-            Self::Token => token.secret().expose().to_owned(),
-            Self::Header => format!("{} {}", token.token_type(), token.secret().expose()),
-            Self::Summary => {
-                let bound = bound.map_or(String::new(), |bound| {
-                    format!(", bound to the certificate {bound}")
-                });
-                let region = token
-                    .region()
-                    .map_or(String::new(), |region| format!(", from {region}"));
-                format!(
-                    "{} token, good for {seconds} s{bound}{region}",
-                    token.token_type()
-                )
-            }
-            Self::Json => serde_json::json!({
-                "access_token": token.secret().expose(),
-                "token_type": token.token_type().as_str(),
-                "expires_in": seconds,
-                "expires_on": token.expires_at().as_secs(),
-                "region": token.region().map(|region| region.as_str()),
-                "token_endpoint": token.token_endpoint(),
-                "x5t#S256": bound,
-                "correlation_id": token.correlation_id(),
-            })
-            .to_string(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_lead_where_resolve_says() {
-        let resolve = parse_resolve("login.example:443:127.0.0.1:8443").unwrap();
-        assert_eq!((resolve.port, resolve.address.port()), (Some(443), 8443));
-        assert_eq!(
-            parse_resolve("*:443:127.0.0.1").unwrap().address.port(),
-            443
-        );
-        assert_eq!(
-            parse_resolve("h:443:[::1]:8443").unwrap().address.port(),
-            8443
-        );
-        for wrong in ["", "h", "h:443", "h:x:127.0.0.1", "h:443:nowhere"] {
-            assert!(parse_resolve(wrong).is_err(), "{wrong}");
-        }
+/// The cache of a program that asks once is empty; how it ended is printed in any case.
+fn is_shown(event: &Event, verbose: u8) -> bool {
+    match event.step {
+        "Done" => false,
+        "LoadCache" | "SaveCache" | "TakeTurn" => verbose > 1,
+        _ => verbose > 0,
     }
 }

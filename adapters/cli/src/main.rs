@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod acquire;
+mod console;
 mod demo;
 mod emulator;
 mod replay;
 
 /// Acquires Microsoft Entra access tokens for clients that are bound to a certificate, and shows how that works.
 #[derive(Debug, Parser)]
-#[command(name = "entra-token", version)]
+#[command(name = "entra-token", version, max_term_width = 120)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -42,9 +43,14 @@ fn block_on(future: impl Future<Output = ExitCode>) -> ExitCode {
         .enable_all()
         .build()
     {
-        Ok(runtime) => runtime.block_on(future),
+        Ok(runtime) => {
+            let code = runtime.block_on(future);
+            // Whatever still blocks, such as a slow name server, keeps nobody waiting.
+            runtime.shutdown_background();
+            code
+        }
         Err(error) => {
-            eprintln!("error: no runtime: {error}");
+            console::complain(format_args!("error: no runtime: {error}"));
             ExitCode::from(2)
         }
     }

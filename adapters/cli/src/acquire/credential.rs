@@ -1,47 +1,46 @@
 //! The credential of `acquire`: never a secret among the arguments, where every user of the machine can read it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 
 use clap::Args;
-use entra_tokio::{
-    Answer, AssertionProvider, ClientIdentity, Credential, ProvidedAssertion, ProviderContext,
-    Secret,
-};
-use serde::Deserialize;
+use entra_tokio::{ClientIdentity, Credential, IdentityError, ProvidedAssertion, Secret};
 
-use super::Failed;
+use super::authority::variable;
+use super::command::Source;
+use super::failed::Failed;
 
 /// Exactly one credential.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Credential (exactly one)")]
 pub(super) struct CredentialArgs {
     /// The variable that holds the client secret.
     #[arg(long, value_name = "VARIABLE", group = "credential")]
     secret_env: Option<String>,
-    /// The file that holds the client secret.
+    /// The file that holds the client secret; - is standard input.
     #[arg(long, value_name = "FILE", group = "credential")]
     secret_file: Option<PathBuf>,
     /// A certificate chain in PEM, the leaf first; the private key may stand in the same file.
     #[arg(long, value_name = "FILE", group = "credential")]
     certificate: Option<PathBuf>,
     /// The private key of --certificate, in PEM.
-    #[arg(long, value_name = "FILE", requires = "certificate")]
+    #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Put the certificate into the assertion's header.
-    #[arg(long, requires = "certificate")]
+    /// Put the certificate into the header of the assertion that it signs.
+    #[arg(long)]
     send_x5c: bool,
     /// Present the certificate in the handshake as well as signing with it.
     #[arg(long)]
     send_over_mtls: bool,
-    /// A file with a federated assertion; read anew for each request.
+    /// The file that holds a federated assertion; - is standard input.
     #[arg(long, value_name = "FILE", group = "credential")]
     assertion_file: Option<PathBuf>,
     /// The certificate (PEM) that the assertion is bound to: moves the request to mutual TLS.
-    #[arg(long, value_name = "FILE", requires = "assertion_file")]
+    #[arg(long, value_name = "FILE")]
     binding_certificate: Option<PathBuf>,
-    /// The private key (PEM) of --binding-certificate.
-    #[arg(long, value_name = "FILE", requires = "binding_certificate")]
+    /// The private key (PEM) of --binding-certificate; it may stand in the same file.
+    #[arg(long, value_name = "FILE")]
     binding_key: Option<PathBuf>,
     /// A command that prints {"assertion":"…","certificate":"PEM","key":"PEM"}; the last two only if the assertion is bound. It is
     /// told the context in ENTRA_CLIENT_ID, ENTRA_TENANT, ENTRA_AUTHORITY, ENTRA_TOKEN_ENDPOINT and ENTRA_CORRELATION_ID.
@@ -51,165 +50,229 @@ pub(super) struct CredentialArgs {
 
 /// A credential with what stands behind it.
 pub(super) struct Loaded {
+    /// Where it came from, for people.
+    pub(super) named: String,
     pub(super) credential: Credential,
     pub(super) identity: Option<ClientIdentity>,
     pub(super) provider: Option<Source>,
-}
-
-/// Where assertions come from.
-#[derive(Clone, Debug)]
-pub(super) enum Source {
-    /// A file and, maybe, the files of the certificate and of its key.
-    File {
-        assertion: PathBuf,
-        binding: Option<(PathBuf, Option<PathBuf>)>,
-    },
-    /// A command.
-    Command(String),
+    /// The secret or the assertion, so that nothing prints it.
+    pub(super) hidden: Option<Secret>,
 }
 
 impl CredentialArgs {
     pub(super) fn load(&self) -> Result<Loaded, Failed> {
-        let plain = |credential| Loaded {
-            credential,
-            identity: None,
-            provider: None,
-        };
-        let provided = |source| Loaded {
-            credential: Credential::signed_assertion_provider(),
-            identity: None,
-            provider: Some(source),
-        };
-        let mut loaded = if let Some(name) = &self.secret_env {
-            let secret = std::env::var(name).map_err(|_| {
-                Failed::Usage(format!("--secret-env: the variable {name} is not set"))
-            })?;
-            plain(Credential::secret(Secret::new(secret)))
-        } else if let Some(path) = &self.secret_file {
-            plain(Credential::secret(Secret::new(
-                read(path)?.trim_end_matches(['\r', '\n']),
-            )))
-        } else if let Some(path) = &self.certificate {
-            let identity = identity(path, self.key.as_deref()).map_err(Failed::Usage)?;
-            let mut credential = Credential::certificate(identity.chain());
-            if self.send_x5c {
-                credential = credential.send_x5c();
-            }
-            Loaded {
-                credential,
-                identity: Some(identity),
-                provider: None,
-            }
-        } else if let Some(path) = &self.assertion_file {
-            let binding = self
-                .binding_certificate
-                .clone()
-                .map(|certificate| (certificate, self.binding_key.clone()));
-            provided(Source::File {
-                assertion: path.clone(),
-                binding,
-            })
-        } else if let Some(command) = &self.assertion_command {
-            provided(Source::Command(command.clone()))
-        } else {
-            return Err(Failed::Usage(
-                "no credential; give one of --secret-env, --secret-file, --certificate, --assertion-file, --assertion-command".to_owned(),
-            ));
-        };
+        let mut loaded = self.chosen()?;
+        let is_certificate = loaded.identity.is_some();
+        self.check_belongings(is_certificate)?;
+        if self.send_x5c || is_certificate && is_set("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN") {
+            loaded.credential = loaded.credential.send_x5c();
+        }
         if self.send_over_mtls {
             loaded.credential = loaded.credential.send_over_mtls();
         }
         Ok(loaded)
     }
-}
 
-fn read(path: &Path) -> Result<String, Failed> {
-    fs::read_to_string(path).map_err(|error| Failed::Usage(format!("{}: {error}", path.display())))
-}
-
-fn identity(certificate: &Path, key: Option<&Path>) -> Result<ClientIdentity, String> {
-    let bytes =
-        |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
-    let chain = bytes(certificate)?;
-    let key = bytes(key.unwrap_or(certificate))?;
-    ClientIdentity::from_pem(chain, key)
-        .map_err(|error| format!("{}: {error}", certificate.display()))
-}
-
-/// What a command prints.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Printed {
-    assertion: String,
-    certificate: Option<String>,
-    key: Option<String>,
-}
-
-impl AssertionProvider for Source {
-    fn assertion(&self, context: ProviderContext) -> Answer<'_, ProvidedAssertion> {
-        let this = self.clone();
-        // Files and commands block.
-        let asked = tokio::task::spawn_blocking(move || this.ask(&context));
-        let answer: Pin<Box<dyn Future<Output = _> + Send>> =
-            Box::pin(async move { asked.await?.map_err(Into::into) });
-        answer
-    }
-}
-
-impl Source {
-    fn ask(&self, context: &ProviderContext) -> Result<ProvidedAssertion, String> {
-        match self {
-            Self::File { assertion, binding } => {
-                let text = fs::read_to_string(assertion)
-                    .map_err(|error| format!("{}: {error}", assertion.display()))?;
-                let text = Secret::new(text.trim());
-                match binding {
-                    None => Ok(ProvidedAssertion::new(text)),
-                    Some((certificate, key)) => Ok(ProvidedAssertion::bound(
-                        text,
-                        identity(certificate, key.as_deref())?,
-                    )),
-                }
+    /// An option that would do nothing is a mistake. clap's `requires` does not see it where another credential is given: that one
+    /// conflicts with what is required, and so waives it.
+    fn check_belongings(&self, is_certificate: bool) -> Result<(), Failed> {
+        let binding = self.binding_certificate.is_some();
+        for (given, option, fits, with) in [
+            (
+                self.key.is_some(),
+                "--key",
+                self.certificate.is_some(),
+                "--certificate",
+            ),
+            (self.send_x5c, "--send-x5c", is_certificate, "--certificate"),
+            (
+                self.send_over_mtls,
+                "--send-over-mtls",
+                is_certificate,
+                "--certificate",
+            ),
+            (
+                binding,
+                "--binding-certificate",
+                self.assertion_file.is_some(),
+                "--assertion-file",
+            ),
+            (
+                self.binding_key.is_some(),
+                "--binding-key",
+                binding,
+                "--binding-certificate",
+            ),
+        ] {
+            if given && !fits {
+                return Err(Failed::usage(format_args!(
+                    "{option} goes with {with} only"
+                )));
             }
-            Self::Command(command) => run(command, context),
         }
+        Ok(())
+    }
+
+    /// What an option names; else what the variables of other Azure tools do, in their order.
+    fn chosen(&self) -> Result<Loaded, Failed> {
+        if let Some(name) = &self.secret_env {
+            return secret_variable(name);
+        }
+        if let Some(path) = &self.secret_file {
+            let text = read("--secret-file", path)?;
+            return Ok(secret(
+                format!("secret in {}", path.display()),
+                text.trim_end_matches(['\r', '\n']),
+            ));
+        }
+        if let Some(path) = &self.certificate {
+            return certificate("--certificate", path, self.key.as_deref());
+        }
+        if let Some(path) = &self.assertion_file {
+            let binding = self
+                .binding_certificate
+                .as_deref()
+                .map(|certificate| (certificate, self.binding_key.as_deref()));
+            return assertion("--assertion-file", path, binding);
+        }
+        if let Some(command) = &self.assertion_command {
+            return Ok(provided(
+                "assertion of a command".to_owned(),
+                Source::Command(command.clone()),
+                None,
+            ));
+        }
+        if let Some(text) = variable("AZURE_CLIENT_SECRET") {
+            return Ok(secret("secret in AZURE_CLIENT_SECRET".to_owned(), &text));
+        }
+        let name = "AZURE_CLIENT_CERTIFICATE_PATH";
+        if let Some(path) = variable(name) {
+            return certificate(name, Path::new(&path), None);
+        }
+        let name = "AZURE_FEDERATED_TOKEN_FILE";
+        if let Some(path) = variable(name) {
+            return assertion(name, Path::new(&path), None);
+        }
+        Err(Failed::usage(
+            "no credential; give one of --secret-env, --secret-file, --certificate, --assertion-file, --assertion-command",
+        ))
     }
 }
 
-fn run(command: &str, context: &ProviderContext) -> Result<ProvidedAssertion, String> {
-    let output = std::process::Command::new("sh")
-        .args(["-c", command])
-        .env("ENTRA_CLIENT_ID", context.client_id())
-        .env("ENTRA_TENANT", context.tenant().unwrap_or_default())
-        .env("ENTRA_AUTHORITY", context.authority())
-        .env("ENTRA_TOKEN_ENDPOINT", context.token_endpoint())
-        .env("ENTRA_CORRELATION_ID", context.correlation_id())
-        .stdin(std::process::Stdio::null())
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .map_err(|error| format!("the assertion command did not start: {error}"))?;
-    if !output.status.success() {
-        return Err(format!(
-            "the assertion command ended with {}",
-            output.status
+/// `1` and `true` switch on, as in other Azure tools.
+fn is_set(name: &str) -> bool {
+    variable(name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+}
+
+fn secret_variable(name: &str) -> Result<Loaded, Failed> {
+    // Who writes the secret itself there must not find it in a log.
+    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    if !is_name {
+        return Err(Failed::usage(
+            "--secret-env takes the name of a variable, not the secret itself",
         ));
     }
-    // serde_json repeats values in its errors, and these are secrets.
-    let printed: Printed = serde_json::from_slice(&output.stdout).map_err(|error| {
-        format!(
-            "the assertion command printed no {{\"assertion\",…}}: line {}, column {}",
-            error.line(),
-            error.column()
-        )
-    })?;
-    let assertion = Secret::new(printed.assertion);
-    match printed.certificate {
-        None => Ok(ProvidedAssertion::new(assertion)),
-        Some(certificate) => {
-            let key = printed.key.as_deref().unwrap_or(&certificate);
-            let identity = ClientIdentity::from_pem(&certificate, key)
-                .map_err(|error| format!("the assertion command's certificate: {error}"))?;
-            Ok(ProvidedAssertion::bound(assertion, identity))
-        }
+    match std::env::var(name) {
+        Ok(text) => Ok(secret(format!("secret in {name}"), &text)),
+        Err(std::env::VarError::NotPresent) => Err(Failed::usage(format_args!(
+            "--secret-env: the variable {name} is not set"
+        ))),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Failed::usage(format_args!(
+            "--secret-env: the variable {name} is no text"
+        ))),
     }
+}
+
+fn secret(named: String, text: &str) -> Loaded {
+    let secret = Secret::new(text);
+    Loaded {
+        named,
+        credential: Credential::secret(secret.clone()),
+        identity: None,
+        provider: None,
+        hidden: Some(secret),
+    }
+}
+
+fn certificate(option: &str, path: &Path, key: Option<&Path>) -> Result<Loaded, Failed> {
+    let identity = identity(option, path, "--key", key)?;
+    Ok(Loaded {
+        named: format!(
+            "certificate {} in {}",
+            identity.thumbprint(),
+            path.display()
+        ),
+        credential: Credential::certificate(identity.chain()),
+        identity: Some(identity),
+        provider: None,
+        hidden: None,
+    })
+}
+
+fn assertion(
+    option: &str,
+    path: &Path,
+    binding: Option<(&Path, Option<&Path>)>,
+) -> Result<Loaded, Failed> {
+    let text = Secret::new(read(option, path)?.trim());
+    let mut named = format!("assertion in {}", path.display());
+    let given = match binding {
+        None => ProvidedAssertion::new(text.clone()),
+        Some((certificate, key)) => {
+            let identity = identity("--binding-certificate", certificate, "--binding-key", key)?;
+            named = format!("{named}, bound to {}", identity.thumbprint());
+            ProvidedAssertion::bound(text.clone(), identity)
+        }
+    };
+    Ok(provided(named, Source::Given(given), Some(text)))
+}
+
+fn provided(named: String, source: Source, hidden: Option<Secret>) -> Loaded {
+    Loaded {
+        named,
+        credential: Credential::signed_assertion_provider(),
+        identity: None,
+        provider: Some(source),
+        hidden,
+    }
+}
+
+fn read(option: &str, path: &Path) -> Result<String, Failed> {
+    let text = if path == Path::new("-") {
+        io::read_to_string(io::stdin())
+    } else {
+        fs::read_to_string(path)
+    };
+    text.map_err(|error| at(option, path, error))
+}
+
+fn at(option: &str, path: &Path, error: impl std::fmt::Display) -> Failed {
+    Failed::usage(format_args!("{option} {}: {error}", path.display()))
+}
+
+/// The error names the file that it is about.
+fn identity(
+    option: &str,
+    certificate: &Path,
+    key_option: &str,
+    key: Option<&Path>,
+) -> Result<ClientIdentity, Failed> {
+    let bytes = |option, path: &Path| fs::read(path).map_err(|error| at(option, path, error));
+    let chain = bytes(option, certificate)?;
+    let (key_option, key_path) = match key {
+        Some(key) => (key_option, key),
+        None => (option, certificate),
+    };
+    let key_bytes = bytes(key_option, key_path)?;
+    ClientIdentity::from_pem(chain, key_bytes).map_err(|error| match error {
+        IdentityError::NoPrivateKey if key.is_none() => {
+            let here = "no private key found, and no other file is named for it";
+            at(option, certificate, here)
+        }
+        IdentityError::NoPrivateKey | IdentityError::UnusableKey | IdentityError::KeyMismatch => {
+            at(key_option, key_path, error)
+        }
+        IdentityError::NoCertificate | _ => at(option, certificate, error),
+    })
 }

@@ -1,7 +1,18 @@
 //! What the demo says: each outcome with its steps as it comes, and a table at the end.
 
+use std::io;
+use std::net::SocketAddr;
+
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{ContentArrangement, Table};
+use serde_json::{Map, Value, json};
+
+use crate::console;
+
+/// How far a step's name is padded.
+const NAME: usize = 18;
+/// As wide as lines may be where there is no terminal.
+const WIDTH: usize = 120;
 
 /// One thing that was tried.
 pub(super) struct Outcome {
@@ -20,36 +31,58 @@ impl Outcome {
 /// All outcomes.
 pub(super) struct Report {
     outcomes: Vec<Outcome>,
+    certificates: [(&'static str, String); 2],
     print: bool,
+    width: usize,
 }
 
 impl Report {
     /// With `print`, outcomes are shown as they come.
-    pub(super) fn new(print: bool) -> Self {
+    pub(super) fn new(print: bool, certificates: [(&'static str, String); 2]) -> Self {
+        let terminal = terminal_size::terminal_size();
         Self {
             outcomes: Vec::new(),
+            certificates,
             print,
+            width: terminal.map_or(WIDTH, |(width, _)| width.0.into()),
         }
     }
 
-    pub(super) fn say(&self, text: &str) {
+    fn say(&self, text: &str) -> io::Result<()> {
         if self.print {
-            println!("{text}");
+            console::say(text)?;
         }
+        Ok(())
     }
 
-    pub(super) fn add(&mut self, outcome: Outcome) {
-        self.say(&format!("\n{}", outcome.name));
+    /// What the names stand for.
+    pub(super) fn begin(&self, address: SocketAddr) -> io::Result<()> {
+        self.say(&format!(
+            "An emulated Entra listens on {address} with a CA of its own; all host names lead there."
+        ))?;
+        for (name, thumbprint) in &self.certificates {
+            self.say(&format!("The certificate {name} is {thumbprint}."))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, outcome: Outcome) -> io::Result<()> {
+        let number = self.outcomes.len().saturating_add(1);
+        self.say(&format!("\n{number}. {}", outcome.name))?;
         for step in &outcome.steps {
-            self.say(&format!("  {step}"));
+            self.say(&wrapped(&format!("  {step}"), NAME, self.width))?;
         }
         let verdict = if outcome.is_expected() {
-            "=> as expected: "
+            format!("  => {}", outcome.got)
         } else {
-            "=> NOT AS EXPECTED: "
+            format!(
+                "  => NOT AS EXPECTED: {}; expected: {}",
+                outcome.got, outcome.expected
+            )
         };
-        self.say(&format!("  {verdict}{}", outcome.got));
+        self.say(&wrapped(&verdict, 3, self.width))?;
         self.outcomes.push(outcome);
+        Ok(())
     }
 
     pub(super) fn passed(&self) -> bool {
@@ -60,22 +93,15 @@ impl Report {
         let mut table = Table::new();
         table
             .load_style(UTF8_BORDERS_ONLY)
-            .set_content_arrangement(ContentArrangement::Dynamic);
-        if table.width().is_none() {
-            // Not a terminal: narrow enough to read.
-            table.set_width(150);
-        }
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(u16::try_from(self.width).unwrap_or(u16::MAX));
         table.set_header(["", "tried", "outcome"]);
         for outcome in &self.outcomes {
-            let mark = if outcome.is_expected() {
-                "ok"
+            let (mark, told) = if outcome.is_expected() {
+                ("ok", outcome.got.clone())
             } else {
-                "FAILED"
-            };
-            let told = if outcome.is_expected() {
-                outcome.got.clone()
-            } else {
-                format!("{}\nexpected: {}", outcome.got, outcome.expected)
+                let told = format!("{}\nexpected: {}", outcome.got, outcome.expected);
+                ("FAILED", told)
             };
             table.add_row([mark.to_owned(), outcome.name.clone(), told]);
         }
@@ -90,12 +116,12 @@ impl Report {
         )
     }
 
-    pub(super) fn json(&self) -> String {
+    pub(super) fn json(&self) -> Value {
         let outcomes: Vec<_> = self
             .outcomes
             .iter()
             .map(|outcome| {
-                serde_json::json!({
+                json!({
                     "name": outcome.name,
                     "expected": outcome.expected,
                     "got": outcome.got,
@@ -104,6 +130,82 @@ impl Report {
                 })
             })
             .collect();
-        serde_json::json!({ "passed": self.passed(), "outcomes": outcomes }).to_string()
+        let certificates: Map<String, Value> = self
+            .certificates
+            .iter()
+            .map(|(name, thumbprint)| ((*name).to_owned(), json!(thumbprint)))
+            .collect();
+        json!({ "passed": self.passed(), "certificates": certificates, "outcomes": outcomes })
+    }
+}
+
+/// Breaks a line at blanks; what is carried over is indented so much further than the line. What has no blank is not broken.
+fn wrapped(line: &str, further: usize, width: usize) -> String {
+    let indented = line.len() - line.trim_start().len();
+    let begin = indented + further;
+    let (mut shown, mut column) = (String::new(), 0);
+    for (index, word) in line.split(' ').enumerate() {
+        let length = word.chars().count();
+        if column > begin && length > 0 && column + 1 + length > width {
+            shown.push('\n');
+            shown.push_str(&" ".repeat(begin));
+            column = begin;
+        } else if index > 0 {
+            shown.push(' ');
+            column += 1;
+        }
+        shown.push_str(word);
+        column += length;
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(got: &str) -> Report {
+        let certificates = [("alpha", "AAAA".to_owned()), ("beta", "BBBB".to_owned())];
+        let mut report = Report::new(false, certificates);
+        for (name, got) in [("first", "a token"), ("second", got)] {
+            let outcome = Outcome {
+                name: name.to_owned(),
+                expected: "a token".to_owned(),
+                got: got.to_owned(),
+                steps: vec!["answer            HTTP 200".to_owned()],
+            };
+            report.add(outcome).unwrap();
+        }
+        report
+    }
+
+    #[test]
+    fn one_unexpected_outcome_fails_the_whole() {
+        assert!(report("a token").passed());
+        let failed = report("no token");
+        assert!(!failed.passed());
+        assert_eq!(failed.json()["passed"], false);
+        assert_eq!(failed.json()["outcomes"][0]["ok"], true);
+        assert_eq!(failed.json()["outcomes"][1]["ok"], false);
+        let table = failed.table();
+        for part in ["FAILED", "no token", "expected: a token", "1 of 2 outcomes"] {
+            assert!(table.contains(part), "{part} is not in {table}");
+        }
+    }
+
+    #[test]
+    fn long_lines_are_carried_over_below_the_details() {
+        let line = format!("  SendRequest       POST {} over plain TLS", "x".repeat(30));
+        assert_eq!(
+            wrapped(&line, 18, 59),
+            format!(
+                "  SendRequest       POST {}\n{}over plain TLS",
+                "x".repeat(30),
+                " ".repeat(20)
+            )
+        );
+        assert_eq!(wrapped(&line, 18, 100), line);
+        let word = format!("  SendRequest       {}", "x".repeat(80));
+        assert_eq!(wrapped(&word, 18, 60), word);
     }
 }

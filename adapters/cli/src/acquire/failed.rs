@@ -1,0 +1,153 @@
+//! Why there is no token: what is said on standard error, and the exit code.
+
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+use entra_tokio::{Error, Fault, Secret};
+
+use crate::console::complain;
+
+/// Why nothing was printed.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// The arguments, or the files and variables that they name.
+    Usage(String),
+    /// The client could not be built, or it got no token.
+    Acquisition {
+        error: Error,
+        /// What must not be repeated, also if the service echoes it.
+        hidden: Option<Secret>,
+    },
+    /// There is a token, and it could not be printed.
+    Output(io::Error),
+}
+
+impl Failed {
+    pub(super) fn usage(what: impl Display) -> Self {
+        Self::Usage(what.to_string())
+    }
+
+    /// Says it on standard error. The exit code is 2 for what can't work until somebody changes it, as for arguments that can't be
+    /// parsed, and 1 for everything else.
+    pub(super) fn report(&self) -> ExitCode {
+        match self {
+            Self::Usage(what) => {
+                complain(format_args!("error: {what}"));
+                ExitCode::from(2)
+            }
+            Self::Acquisition { error, hidden } => {
+                let hidden = hidden.as_ref().map(Secret::expose);
+                complain(format_args!("error: {}", in_our_words(error)));
+                for (whose, said) in [
+                    ("the service says", error.description()),
+                    ("reported", error.reported()),
+                    ("to be answered with --claims JSON", error.claims()),
+                ] {
+                    if let Some(said) = said {
+                        complain(format_args!("  {whose}: {}", printable(said, hidden)));
+                    }
+                }
+                if error.fault() == Fault::Caller {
+                    ExitCode::from(2)
+                } else {
+                    ExitCode::FAILURE
+                }
+            }
+            Self::Output(error) => {
+                complain(format_args!(
+                    "error: the token could not be printed: {error}"
+                ));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// The error's text; where its advice speaks of the library, what to do here.
+fn in_our_words(error: &Error) -> String {
+    let advice = match error.code() {
+        "mtls_bearer_without_region" | "mtls_pop_without_region" => {
+            "give --region NAME or --region discover, or --region-optional for the cloud's global host"
+        }
+        "region_required_for_mtls_pop" => {
+            "give --region NAME, or --region-optional for the cloud's global host"
+        }
+        "invalid_region" => "give a region's short name, such as eastus, or --region discover",
+        "mtls_certificate_not_provided" => {
+            "give --certificate, or an assertion together with its --binding-certificate"
+        }
+        "mtls_pop_not_supported_for_environment" => {
+            "use the cloud's login host, or list your own login host with --known-authority"
+        }
+        "invalid_instance" => {
+            "check the authority's host, or list it with --known-authority if you vouch for it"
+        }
+        "request_timeout" => "try again, or allow a longer --deadline",
+        "tls_failed" => {
+            "check the trusted roots (--ca-file), the clock, and whatever inspects TLS on the way"
+        }
+        "assertion_provider_failed" => "look at what it reported",
+        _ => error.advice(),
+    };
+    error.to_string().replacen(error.advice(), advice, 1)
+}
+
+/// Words of others for a terminal and for logs: without control characters, and without what may be an echo of what was sent, which is
+/// the secret itself, or whatever is as long as an assertion.
+fn printable(text: &str, hidden: Option<&str>) -> String {
+    /// Longer than a thumbprint or an id, shorter than any JWT.
+    const LONGEST: usize = 64;
+    let text = match hidden {
+        Some(hidden) if !hidden.is_empty() => text.replace(hidden, "[hidden]"),
+        _ => text.to_owned(),
+    };
+    let is_of_token = |c: char| c.is_ascii_alphanumeric() || "-._~+=".contains(c);
+    let mut shown = String::new();
+    let mut rest = text.as_str();
+    while let Some(first) = rest.chars().next() {
+        let run = rest.find(|c| !is_of_token(c)).unwrap_or(rest.len());
+        let (piece, behind) = rest.split_at(run.max(first.len_utf8()));
+        if run > LONGEST {
+            shown.push_str("[hidden]");
+        } else {
+            for c in piece.chars() {
+                match c {
+                    '\'' | '"' | '\\' => shown.push(c),
+                    _ => shown.extend(c.escape_debug()),
+                }
+            }
+        }
+        rest = behind;
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sec01_an_echo_of_the_secret_or_of_an_assertion_is_not_printed() {
+        let jwt = format!(
+            "eyJ{}.{}.{}",
+            "a".repeat(30),
+            "b".repeat(30),
+            "c".repeat(30)
+        );
+        let said = format!("AADSTS7000215: 'hunter2~' for app 'x', {jwt}!");
+        assert_eq!(
+            printable(&said, Some("hunter2~")),
+            "AADSTS7000215: '[hidden]' for app 'x', [hidden]!"
+        );
+    }
+
+    #[test]
+    fn ids_and_thumbprints_stay_and_control_characters_do_not() {
+        let said = "R9C_u5xvcSjbEtC8pV3ppKtxyvXujszVogRtUBya5CY\u{1b}[2J\r\nä\u{202e}";
+        assert_eq!(
+            printable(said, None),
+            "R9C_u5xvcSjbEtC8pV3ppKtxyvXujszVogRtUBya5CY\\u{1b}[2J\\r\\nä\\u{202e}"
+        );
+    }
+}

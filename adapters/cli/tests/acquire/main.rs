@@ -1,0 +1,23 @@
+//! `entra-token acquire` and `emulator` as a user runs them: the emulator as one process, and against it the program as others.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | `program` | the processes: an emulator with its files, a run, a token's claims |
+//! | `credentials`, `regions` | every credential; where mutual TLS goes |
+//! | `output` | what is printed of a token |
+//! | `refused`, `usage` | errors, with exit codes 1 and 2 |
+//! | `secrets`, `onlookers` | what is never printed, nor seen by other processes |
+//! | `emulator` | the server: files, hints, refusals |
+
+mod credentials;
+mod emulator;
+#[cfg(target_os = "linux")]
+mod onlookers;
+mod output;
+mod program;
+mod refused;
+mod regions;
+mod secrets;
+mod usage;
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
