@@ -6,52 +6,12 @@ use entra_proto::*;
 
 use crate::canary::assert_silent;
 use crate::certificates::{P256, P384, RSA, ending, numbered, parsed, thumbprint};
+use crate::clients::{bearer, builder, client, in_region, plan, pop, run, secret};
 use crate::journey::MOST_STEPS;
 use crate::script::{
     Record, Run, START, Script, alone, answer, failure, granting, name, pair, seconds, seed,
     with_header,
 };
-
-const SCOPE: &str = "https://vault.azure.net/.default";
-const CONTOSO: &str = "https://login.microsoftonline.com/contoso.com";
-
-fn builder(credential: Credential) -> ClientBuilder {
-    Client::builder("11111111-1111-1111-1111-111111111111", CONTOSO, credential)
-}
-
-/// A client in the region westus3.
-fn client(credential: Credential) -> Client {
-    in_region(builder(credential), "westus3")
-}
-
-fn in_region(builder: ClientBuilder, region: &str) -> Client {
-    let source = RegionSource::Named(region.to_owned());
-    builder.region(source).build().expect("a client")
-}
-
-fn secret() -> Credential {
-    Credential::secret(Secret::new("CANARY&secret=1 %"))
-}
-
-fn bearer() -> TokenRequest {
-    TokenRequest::for_app([SCOPE])
-}
-
-fn pop() -> TokenRequest {
-    bearer().proof_of_possession()
-}
-
-#[track_caller]
-fn plan(request: TokenRequest, client: &Client) -> Plan {
-    request.plan(client).expect("a plan")
-}
-
-/// One flow in a world of its own.
-#[track_caller]
-fn run(script: Script, request: TokenRequest, client: &Client) -> Run {
-    let mut script = script;
-    script.run(&plan(request, client))
-}
 
 #[test]
 fn a_fresh_token_costs_one_request() {

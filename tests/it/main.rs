@@ -6,6 +6,7 @@
 
 mod canary;
 mod certificates;
+mod clients;
 mod compile_fail;
 mod flows;
 mod hosts;
