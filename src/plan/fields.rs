@@ -126,6 +126,11 @@ impl TokenRequest {
                 "what the grant stands on is blank, malformed, or has control characters",
             ));
         }
+        if self.pop && matches!(self.grant, Grant::FederatedUser { .. }) {
+            return Err(odd(
+                "a user's federated identity credential can't ask for proof of possession",
+            ));
+        }
         check_further(&self.body_parameters)?;
         check_further(&self.query_parameters)
     }

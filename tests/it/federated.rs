@@ -77,3 +77,18 @@ fn a_federated_users_credential_never_goes_over_mutual_tls() {
         );
     }
 }
+/// Rule 16: that is a fault of the request's own, whatever the credential could do.
+#[test]
+fn r16_a_federated_user_with_proof_of_possession_is_refused_before_the_credential() {
+    for credential in [
+        secret(),
+        Credential::assertion_provider(),
+        Credential::signed_assertion_provider(),
+        Credential::certificate(numbered(RSA, 1)),
+        Credential::certificate_provider().send_over_mtls(),
+    ] {
+        let request = federated(upn()).proof_of_possession();
+        let error = request.plan(&client(credential)).unwrap_err();
+        assert_eq!(error.code(), "invalid_request_parameter");
+    }
+}
