@@ -4,6 +4,7 @@
     reason = "a test looks at one kind of step or value, and at the others only to go on"
 )]
 
+mod accounts;
 mod canary;
 mod certificates;
 mod clients;
@@ -16,4 +17,5 @@ mod journey;
 mod properties;
 mod purity;
 mod script;
+mod users;
 mod walk;

@@ -123,8 +123,9 @@ pub(crate) fn with_header(answer: Answer, name: &'static str, value: &str) -> An
     })
 }
 
-/// The home account id of a user.
+/// The home account ids of two users.
 pub(crate) const ALICE: &str = "alice-0.home-0";
+pub(crate) const BOB: &str = "bob-0.home-0";
 
 /// `client_info` of the user with this home account id, as a member of a token response.
 pub(crate) fn client_info(home_id: &str) -> String {
