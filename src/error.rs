@@ -24,7 +24,7 @@ use crate::secret::Secret;
 /// | `invalid_instance` | caller | the authority's host did not pass validation |
 /// | `no_tokens_found` | caller | nothing is remembered of the account that the request is for |
 /// | `connection_failed`, `request_timeout`, `tls_failed`, `certificate_not_requested`, `client_certificate_rejected`, `response_too_large`, `unexpected_redirect` | environment | the transport |
-/// | `token_type_missing`, `token_type_mismatch`, `invalid_token_response` | garbled | an answer that may not be used |
+/// | `token_type_missing`, `token_type_mismatch`, `user_mismatch`, `invalid_token_response` | garbled | an answer that may not be used |
 /// | `request_throttled`, `service_not_available`, or the service's own `error` | refused | Entra said no |
 /// | `cancelled` | caller | the caller gave up (adapters only) |
 ///
@@ -114,6 +114,7 @@ pub(crate) enum Code {
     UnexpectedRedirect,
     TokenTypeMissing,
     TokenTypeMismatch,
+    UserMismatch,
     InvalidTokenResponse,
     RequestThrottled,
     ServiceNotAvailable,
@@ -285,6 +286,11 @@ impl Code {
                 "token_type_mismatch",
                 Garbled,
                 "check that the tenant and region support the token type; the answer was discarded",
+            ),
+            Self::UserMismatch => (
+                "user_mismatch",
+                Garbled,
+                "let the user sign in again; the answer was discarded",
             ),
             Self::InvalidTokenResponse => (
                 "invalid_token_response",

@@ -245,8 +245,7 @@ impl SendRequest {
         } else if status == 200 {
             let decided = self.flow.decided();
             Granted::read(body, decided.kind).and_then(|granted| {
-                let names_account = decided.request.grant.names_account();
-                let account = granted.account(names_account)?;
+                let account = granted.account(&decided.request.grant)?;
                 Ok((granted, account))
             })
         } else {

@@ -5,8 +5,8 @@ use entra_proto::*;
 use crate::canary::assert_silent;
 use crate::clients::{builder, client, in_region, plan, secret};
 use crate::grants::{federated, upn};
-use crate::script::{BOB, Script, alone, client_info, granting, granting_user, pair};
-use crate::users::{GRAPH, VAULT, for_alice, redeeming, refresh_token, refreshing};
+use crate::script::{ALICE, BOB, Script, alone, client_info, granting, granting_user, pair};
+use crate::users::{GRAPH, VAULT, alice, for_alice, redeeming, refresh_token, refreshing};
 
 /// What the answer does not say, or says badly, nobody guesses.
 #[test]
@@ -46,6 +46,46 @@ fn t07_an_answer_that_names_no_account_is_remembered_for_nobody() {
         let mut script = Script::new().answers([granting("Bearer", "CANARY", odd)]);
         let run = script.run(&plan(TokenRequest::for_app([GRAPH]), &client));
         assert_eq!(run.token().account(), None);
+    }
+}
+
+/// I13's like for users (MSAL.NET's `user_mismatch`): Bob's token is not handed out as Alice's, nor kept for her.
+#[test]
+fn i15_a_token_of_another_user_is_not_taken_for_the_accounts() {
+    let client = client(secret());
+    let life = ",\"expires_in\":3600";
+    let mut script = Script::new().answers([
+        granting_user("Bearer", ALICE, 1, life),
+        granting_user("Bearer", BOB, 2, life),
+    ]);
+    script.run(&plan(redeeming(), &client));
+    let run = script.run(&plan(for_alice(VAULT), &client));
+    assert_eq!(run.error().code(), "user_mismatch");
+    assert_eq!(run.error().fault(), Fault::Garbled);
+    assert_eq!(run.seen.last_chunk(), Some(&["SendRequest", "Done"]));
+    assert!(!run.error().is_retryable() && run.sent.len() == 1);
+    // Neither the one token nor the other is in her place.
+    let next = script.run(&plan(for_alice(VAULT), &client));
+    assert_eq!(refresh_token(&next), Some("CANARY-refresh-1"));
+}
+
+/// The refresh token says whose the token is, where the answer does not; and how it spells the id says nothing.
+#[test]
+fn an_answer_for_an_account_need_not_name_it_again() {
+    let client = client(secret());
+    let life = ",\"expires_in\":3600";
+    for second in [
+        granting("Bearer", "CANARY-2", life),
+        granting_user("Bearer", &ALICE.to_uppercase(), 2, life),
+    ] {
+        let first = granting_user("Bearer", ALICE, 1, life);
+        let mut script = Script::new().answers([first, second]);
+        script.run(&plan(redeeming(), &client));
+        let run = script.run(&plan(for_alice(VAULT), &client));
+        assert_eq!(run.token().account(), Some(&alice()));
+        let hit = script.run(&plan(for_alice(VAULT), &client));
+        assert_eq!(hit.seen, ["LoadCache token", "Done"]);
+        assert_eq!(hit.token().account(), Some(&alice()));
     }
 }
 
