@@ -129,6 +129,32 @@ fn the_refresh_token_serves_other_scopes_and_other_tenants_and_is_rotated() {
     }
 }
 
+/// MSAL's default: the application's own scopes, for which no other token serves.
+#[test]
+fn a_request_for_an_account_without_scopes_is_not_served_by_any_token_at_hand() {
+    let client = client(secret());
+    let mut script = Script::new();
+    script.run(&plan(redeeming(), &client));
+    let without = |request: fn(Vec<String>) -> TokenRequest| plan(request(vec![]), &client);
+    let for_account = without(|scopes| TokenRequest::for_account(alice(), scopes));
+    let own = script.run(&for_account);
+    assert_eq!(refresh_token(&own), Some("CANARY-refresh-1"));
+    let scope = "11111111-1111-1111-1111-111111111111/.default";
+    let sent = own.request().field("scope").expect("scopes");
+    assert_eq!(sent, format!("{scope} openid profile offline_access"));
+    // By whichever name, and whoever brought it.
+    let refreshed = script.run(&without(|scopes| {
+        TokenRequest::refreshing(Secret::new("CANARY"), scopes)
+    }));
+    for request in [for_account, plan(for_alice(scope), &client)] {
+        let hit = script.run(&request);
+        assert_eq!(hit.seen, ["LoadCache token", "Done"]);
+        assert_eq!(hit.token().secret(), refreshed.token().secret());
+    }
+    let graph = script.run(&plan(for_alice(GRAPH), &client));
+    assert_eq!(graph.token().secret().expose(), "CANARY-token-1");
+}
+
 /// An answer without one leaves the one before where it is (RFC 6749 §6).
 #[test]
 fn a_refresh_token_that_is_not_rotated_stays() {
