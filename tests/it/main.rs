@@ -14,6 +14,7 @@ mod flows;
 mod grants;
 mod hosts;
 mod journey;
+mod metadata;
 mod properties;
 mod purity;
 mod script;
