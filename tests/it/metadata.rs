@@ -4,7 +4,7 @@
 use entra_proto::*;
 
 use crate::clients::{SCOPE, bearer, builder, client, plan, pop, run, secret};
-use crate::script::{Run, Script, alone, answer, failure, granting, pair, seconds};
+use crate::script::{Run, Script, alone, answer, failure, granting, pair, seconds, with_header};
 use crate::users::{for_alice, redeeming};
 
 /// Of a token or of an error.
@@ -310,4 +310,27 @@ fn an_error_before_the_network_tells_no_endpoint() {
     assert_eq!(run.error().code(), "mtls_bearer_without_region");
     assert_eq!(metadata(&run).token_endpoint(), None);
     assert_eq!(durations(&run), [5, 0, 5]);
+}
+
+/// Whoever is told of a remembered refusal is told the id of the flow that was refused, and everything else of its own.
+#[test]
+fn run12_whoever_is_told_to_wait_is_told_the_id_that_the_service_knows() {
+    let client = client(secret());
+    let id = |digit: char| digit.to_string().repeat(8) + "-3333-3333-3333-333333333333";
+    let busy = with_header(answer(429, ""), "retry-after", "60");
+    let mut script = Script::new().answers([busy]);
+    let first = bearer().deadline(seconds(5)).correlation_id(id('1'));
+    let first = script.run(&plan(first, &client));
+    assert_eq!(
+        (first.error().attempts(), metadata(&first).correlation_id()),
+        (1, id('1').as_str())
+    );
+    let mut script = script.takes("LoadCache throttle", seconds(3));
+    let told = script.run(&plan(bearer().correlation_id(id('2')), &client));
+    assert_eq!(told.error().code(), "request_throttled");
+    assert_eq!(told.error().retry_in(), Some(seconds(57)));
+    let of = metadata(&told);
+    assert_eq!(of.correlation_id(), id('1'));
+    assert_eq!((of.attempts(), of.token_endpoint()), (0, None));
+    assert_eq!(durations(&told), [3, 0, 0]);
 }
