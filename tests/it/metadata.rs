@@ -4,7 +4,9 @@
 use entra_proto::*;
 
 use crate::clients::{SCOPE, bearer, builder, client, plan, pop, run, secret};
-use crate::script::{Run, Script, alone, answer, failure, granting, pair, seconds, with_header};
+use crate::script::{
+    ALICE, Run, Script, alone, answer, failure, granting, granting_user, pair, seconds, with_header,
+};
 use crate::users::{for_alice, redeeming};
 
 /// Of a token or of an error.
@@ -333,4 +335,19 @@ fn run12_whoever_is_told_to_wait_is_told_the_id_that_the_service_knows() {
     assert_eq!(of.correlation_id(), id('1'));
     assert_eq!((of.attempts(), of.token_endpoint()), (0, None));
     assert_eq!(durations(&told), [3, 0, 0]);
+}
+
+/// Saving is a part of the flow, also where the refresh token is all that is saved.
+#[test]
+fn the_whole_time_is_told_though_only_a_refresh_token_was_saved() {
+    let client = client(secret());
+    let script = Script::new()
+        .answers([granting_user("Bearer", ALICE, 1, ",\"expires_in\":0")])
+        .takes("SaveCache refresh token", seconds(4));
+    let run = run(script, redeeming(), &client);
+    assert_eq!(
+        run.seen.last_chunk(),
+        Some(&["SaveCache refresh token", "Done"])
+    );
+    assert_eq!(durations(&run), [4, 0, 0]);
 }
