@@ -174,3 +174,20 @@ fn sec01_the_tokens_of_a_user_are_never_printed() {
         assert_silent(&script.memory);
     }
 }
+
+/// Callers name partitions by session ids and the like: no key prints one, whatever is remembered under it.
+#[test]
+fn sec01_the_name_of_a_partition_is_never_printed() {
+    let client = client(secret());
+    let mut script = Script::new();
+    for request in [
+        redeeming(),
+        for_alice(VAULT),
+        for_alice(GRAPH).bypassing_cache(),
+    ] {
+        let request = request.partition("CANARY session");
+        let run = script.run(&plan(request, &client));
+        assert!(run.done.result().is_ok());
+        assert_silent(&(run.loaded, run.flights));
+    }
+}
