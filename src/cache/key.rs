@@ -186,6 +186,10 @@ impl PartitionKey {
         }
     }
 
+    pub(crate) fn is_of_refresh_token(&self) -> bool {
+        matches!(&*self.0, Key::Fact(Fact::RefreshToken { .. }))
+    }
+
     /// The same key for another certificate.
     pub(crate) fn with_certificate(&self, certificate: Option<Thumbprint>) -> Self {
         match &*self.0 {

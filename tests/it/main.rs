@@ -9,6 +9,7 @@ mod canary;
 mod certificates;
 mod clients;
 mod compile_fail;
+mod crowd;
 mod federated;
 mod flows;
 mod grants;
