@@ -7,6 +7,7 @@
 mod accounts;
 mod canary;
 mod certificates;
+mod claims;
 mod clients;
 mod compile_fail;
 mod crowd;
@@ -16,6 +17,8 @@ mod grants;
 mod hosts;
 mod journey;
 mod metadata;
+mod order;
+mod parameters;
 mod properties;
 mod purity;
 mod script;
