@@ -31,7 +31,7 @@ pub(crate) struct Script {
     answers: VecDeque<Answer>,
     regions: VecDeque<Answer>,
     instances: VecDeque<Answer>,
-    signatures: VecDeque<Failure>,
+    signatures: VecDeque<Result<(), Failure>>,
     turns: VecDeque<Ahead>,
     takes: HashMap<&'static str, VecDeque<Duration>>,
     cache_works: bool,
@@ -239,7 +239,13 @@ impl Script {
 
     /// The signer, asked next, fails.
     pub(crate) fn signer_fails(mut self, kind: FailureKind) -> Self {
-        self.signatures.push_back(failure(kind));
+        self.signatures.push_back(Err(failure(kind)));
+        self
+    }
+
+    /// The signer, asked next, signs.
+    pub(crate) fn signer_works(mut self) -> Self {
+        self.signatures.push_back(Ok(()));
         self
     }
 
@@ -352,10 +358,8 @@ impl Script {
             }
             Step::SignAssertion(sign) => {
                 run.signed.push(sign.input().clone());
-                let signature = match self.signatures.pop_front() {
-                    Some(failure) => Err(failure),
-                    None => Ok(signature(sign.input().algorithm())),
-                };
+                let signed = self.signatures.pop_front().unwrap_or(Ok(()));
+                let signature = signed.map(|()| signature(sign.input().algorithm()));
                 sign.resume(signature, self.now)
             }
             Step::SendRequest(send) => {
