@@ -7,9 +7,12 @@
 mod canary;
 mod certificates;
 mod compile_fail;
+mod crowd;
 mod flows;
 mod hosts;
 mod journey;
+mod load;
+mod memory;
 mod properties;
 mod purity;
 mod script;
