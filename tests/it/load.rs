@@ -6,8 +6,8 @@ use std::time::Duration;
 use entra_proto::*;
 
 use crate::certificates::{P256, numbered, thumbprint};
-use crate::crowd::Crowd;
 use crate::script::{Answer, answer, failure, granting, seconds};
+use crate::turns::Crowd;
 
 fn client(credential: Credential, region: RegionSource) -> Client {
     let authority = "https://login.microsoftonline.com/contoso.com";

@@ -7,7 +7,7 @@
 mod canary;
 mod certificates;
 mod compile_fail;
-mod crowd;
+
 mod flows;
 mod hosts;
 mod journey;
@@ -16,4 +16,5 @@ mod memory;
 mod properties;
 mod purity;
 mod script;
+mod turns;
 mod walk;
