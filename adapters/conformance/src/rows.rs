@@ -7,6 +7,7 @@ mod faults;
 mod flights;
 mod rotation;
 mod routes;
+mod transport;
 
 pub use attempts::*;
 pub use binding::*;
@@ -15,6 +16,7 @@ pub use faults::*;
 pub use flights::*;
 pub use rotation::*;
 pub use routes::*;
+pub use transport::*;
 
 /// Makes a test of each row for a driver.
 #[macro_export]
@@ -44,11 +46,11 @@ macro_rules! rows {
             route03_the_region_comes_from_the_metadata_service
             imp09_a_region_that_is_not_found_never_means_plain
             imp11_a_hit_asks_nobody
-            run01_a_hundred_cold_callers_make_one_request
+            run01_ten_thousand_cold_callers_make_one_request
             run03_whoever_waited_for_a_failure_gets_it
             run05_a_stalled_key_delays_no_other
             run06_a_token_that_gets_old_is_renewed_once
-            http02_one_certificate_one_connection
+            http02_a_thousand_requests_with_one_certificate_share_one_pool
             http03_a_thousand_rotations_over_tls12_show_the_new_certificate_each_time
             http03_a_thousand_rotations_over_tls13_show_the_new_certificate_each_time
             imp20_a_provider_that_rotates_on_every_call_never_produces_a_mixed_pair
@@ -70,6 +72,10 @@ macro_rules! rows {
             run11_a_refused_connection_is_tried_once_more
             run04_http06_a_caller_that_is_torn_away_gives_its_turn_to_the_next
             imp24_a_provider_that_asks_its_own_client_ends_in_time
+            http01_a_proxy_is_for_entra_and_never_for_the_metadata_service
+            sec10_plat03_a_server_of_tls11_gets_nothing
+            plat03_bind03_the_resource_is_called_over_both_versions_of_tls
+            run16_the_steps_are_those_of_the_table
             sec01_no_secret_in_any_event_or_error
         );
     };
