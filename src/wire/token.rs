@@ -219,8 +219,9 @@ fn challenge(text: &str) -> Option<Secret> {
 }
 
 /// At most a thousand characters.
-fn bounded(text: &str) -> String {
-    text.chars().take(1_000).collect()
+fn bounded(text: &str) -> &str {
+    let end = text.char_indices().nth(1_000);
+    end.and_then(|(place, _)| text.get(..place)).unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -1040,7 +1040,7 @@ fn a_cache_that_fails_spoils_nothing() {
 
 /// RUN-15, X45: giving up has nothing to undo.
 #[test]
-fn a_dropped_step_leaves_the_memory_as_it_was() {
+fn run15_a_dropped_step_leaves_the_memory_as_it_was() {
     let client = builder(Credential::signed_assertion_provider())
         .region(RegionSource::Discover)
         .build()

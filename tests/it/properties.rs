@@ -558,7 +558,7 @@ proptest! {
 
     /// IMP-20: the provider returns another pair at each call, wherever the flow waits and for however long.
     #[test]
-    fn i10_assertion_handshake_key_and_result_are_of_one_pair(
+    fn imp20_i10_assertion_handshake_key_and_result_are_of_one_pair(
         waits in vec((select(vec!["TakeTurn token", "LoadCache token", "TakeTurn region", "LoadCache throttle", "SendRequest"]), 0..100_u64), 0..4),
         bound in vec(any::<bool>(), 4),
         retried in any::<bool>(),
@@ -751,7 +751,7 @@ proptest! {
 
     /// I37: taken whole in lower case, or refused whole.
     #[test]
-    fn i37_a_region_is_never_repaired(name in prop_oneof![text(), "[a-zA-Z0-9]{0,40}"]) {
+    fn sec07_i37_a_region_is_never_repaired(name in prop_oneof![text(), "[a-zA-Z0-9]{0,40}"]) {
         let valid = (1..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         match Region::parse(&name) {
             Ok(region) => {
@@ -1131,7 +1131,7 @@ proptest! {
 
 /// SEC-06, T10: the table of lifetimes.
 #[test]
-fn t10_lifetimes_are_taken_by_one_table() {
+fn sec06_t10_lifetimes_are_taken_by_one_table() {
     let rows: &[(&str, Option<u64>)] = &[
         ("0", Some(0)),
         ("1", Some(1)),
@@ -1177,7 +1177,7 @@ fn t10_lifetimes_are_taken_by_one_table() {
 
 /// SEC-05, SEC-04: what is not one plain JSON object is no answer.
 #[test]
-fn t07_what_is_not_one_plain_object_is_no_answer() {
+fn sec05_t07_what_is_not_one_plain_object_is_no_answer() {
     let good = r#""token_type":"Bearer","access_token":"CANARY","expires_in":3600"#;
     let nested = |depth: usize| {
         format!(
@@ -1272,7 +1272,7 @@ fn t07_what_is_not_one_plain_object_is_no_answer() {
 
 /// SEC-09, T12: compared without case, missing and different are told apart, and the name is shown short and escaped.
 #[test]
-fn i13_no_other_kind_of_token_is_taken_for_the_one_asked_for() {
+fn sec09_i13_no_other_kind_of_token_is_taken_for_the_one_asked_for() {
     let client = client(Credential::certificate(numbered(RSA, 1)));
     let long = format!("\"{}\"", "x".repeat(10_000));
     let missing = "token_type_missing";
@@ -1370,7 +1370,7 @@ proptest! {
 
     /// I34, I36, T09: nothing that a service wrote is in an error's text, but for its checked code, suberror, numbers and id.
     #[test]
-    fn i36_errors_are_short_printable_and_silent(
+    fn sec01_i36_errors_are_short_printable_and_silent(
         status in select(vec![200_u16, 302, 400, 401, 408, 429, 500]),
         error in prop_oneof![text(), "[a-z_]{1,20}"],
         mut body in object(),
@@ -1421,7 +1421,7 @@ enum Wrong {
 
 /// RUN-14: of any two faults the earlier one is reported, and what comes later has not been touched.
 #[test]
-fn r16_the_earlier_of_two_faults_is_reported() {
+fn run14_r16_the_earlier_of_two_faults_is_reported() {
     use Wrong::*;
     let order = [
         (ClientId, "invalid_client_id"),

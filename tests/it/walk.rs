@@ -125,7 +125,7 @@ const PICTURE: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn every_walk_stays_in_the_picture_and_the_picture_holds_no_more() {
+fn run15_every_walk_stays_in_the_picture_and_the_picture_holds_no_more() {
     let halves = std::thread::scope(|scope| {
         let walks = [0, 1].map(|half| scope.spawn(move || walk(half)));
         walks.map(|walk| walk.join().expect("every walk ends well"))

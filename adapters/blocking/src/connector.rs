@@ -47,7 +47,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let watch = CertificateWatch::new();
         watch
             .during(|| connection.complete_io(&mut socket))
-            .map_err(|error| alert(&mut connection, &mut socket).unwrap_or(error))?;
+            .map_err(|error| reason(error, &mut connection, &mut socket))?;
         if self.mutual {
             watch.verdict().map_err(io::Error::other)?;
         }
@@ -88,7 +88,7 @@ impl Transport for TlsTransport {
             Ok(()) => Ok(()),
             Err(error) => {
                 let StreamOwned { conn, sock } = &mut self.stream;
-                Err(alert(conn, sock).unwrap_or(error).into())
+                Err(reason(error, conn, sock).into())
             }
         }
     }
@@ -110,15 +110,26 @@ impl Transport for TlsTransport {
     }
 }
 
-/// When writing fails because the other side is gone, why it went may still be there to be read: under TLS 1.3 a server refuses
-/// the certificate after our side of the handshake is over, under TLS 1.2 while we still write.
-fn alert(connection: &mut ClientConnection, socket: &mut TransportAdapter) -> Option<io::Error> {
-    while connection.read_tls(socket).ok()? > 0 {
+/// Why the connection ended. When writing fails because the other side is gone, why it went may still be there to be read: under
+/// TLS 1.3 a server refuses the certificate after our side of the handshake is over, under TLS 1.2 while we still write. Where it
+/// was us who gave up, such as over the server's certificate, there is nothing to wait for.
+fn reason(
+    error: io::Error,
+    connection: &mut ClientConnection,
+    socket: &mut TransportAdapter,
+) -> io::Error {
+    let ours = error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<rustls::Error>());
+    if ours {
+        return error;
+    }
+    while connection.read_tls(socket).is_ok_and(|read| read > 0) {
         if let Err(error) = connection.process_new_packets() {
-            return Some(io::Error::new(io::ErrorKind::InvalidData, error));
+            return io::Error::new(io::ErrorKind::InvalidData, error);
         }
     }
-    None
+    error
 }
 
 impl fmt::Debug for TlsTransport {
