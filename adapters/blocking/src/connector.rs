@@ -47,7 +47,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let watch = CertificateWatch::new();
         watch
             .during(|| connection.complete_io(&mut socket))
-            .map_err(|error| alert(&mut connection, &mut socket).unwrap_or(error))?;
+            .map_err(|error| explained(error, &mut connection, &mut socket))?;
         if self.mutual {
             watch.verdict().map_err(io::Error::other)?;
         }
@@ -84,19 +84,18 @@ impl Transport for TlsTransport {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         self.stream.sock.set_timeout(timeout);
         let output = self.buffers.output().get(..amount).unwrap_or_default();
-        match self.stream.write_all(output) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let StreamOwned { conn, sock } = &mut self.stream;
-                Err(alert(conn, sock).unwrap_or(error).into())
-            }
-        }
+        let sent = self.stream.write_all(output);
+        let StreamOwned { conn, sock } = &mut self.stream;
+        sent.map_err(|error| explained(error, conn, sock).into())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.stream.sock.set_timeout(timeout);
         let input = self.buffers.input_append_buf();
-        let amount = self.stream.read(input)?;
+        let read = self.stream.read(input);
+        let StreamOwned { conn, sock } = &mut self.stream;
+        // What could not be written is tried again before reading, so that error may come here.
+        let amount = read.map_err(|error| explained(error, conn, sock))?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -110,15 +109,26 @@ impl Transport for TlsTransport {
     }
 }
 
-/// When writing fails because the other side is gone, why it went may still be there to be read: under TLS 1.3 a server refuses
-/// the certificate after our side of the handshake is over, under TLS 1.2 while we still write.
-fn alert(connection: &mut ClientConnection, socket: &mut TransportAdapter) -> Option<io::Error> {
-    while connection.read_tls(socket).ok()? > 0 {
-        if let Err(error) = connection.process_new_packets() {
-            return Some(io::Error::new(io::ErrorKind::InvalidData, error));
+/// When a connection breaks because the other side is gone, why it went may still be there to be read: under TLS 1.3 a server
+/// refuses the certificate after our side of the handshake is over, under TLS 1.2 while we still write.
+fn explained(
+    error: io::Error,
+    connection: &mut ClientConnection,
+    socket: &mut TransportAdapter,
+) -> io::Error {
+    let gone = matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+    );
+    // Nobody is there to keep us waiting: what was received is read, and then the end.
+    while gone && connection.read_tls(socket).is_ok_and(|count| count > 0) {
+        if let Err(why) = connection.process_new_packets() {
+            return io::Error::new(io::ErrorKind::InvalidData, why);
         }
     }
-    None
+    error
 }
 
 impl fmt::Debug for TlsTransport {
