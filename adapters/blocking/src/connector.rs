@@ -1,18 +1,45 @@
 //! TLS for ureq: rustls with our own configuration, and a connection over mutual TLS that counts only if the server asked for
 //! the certificate and got it.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "ureq::Error is open, and most of it passes through here as it is"
+)]
+
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use entra_adapter::CertificateWatch;
+use entra_adapter::{CertificateWatch, Unconnected};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
-use ureq::Error;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
     TransportAdapter,
 };
+use ureq::{Error, Timeout};
+
+/// Says of every other connector's errors that nothing was sent.
+#[derive(Debug)]
+pub(crate) struct Connecting<C>(pub(crate) C);
+
+impl<In: Transport, C: Connector<In>> Connector<In> for Connecting<C> {
+    type Out = C::Out;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        self.0
+            .connect(details, chained)
+            .map_err(|error| match error {
+                Error::Io(error) => Error::Other(Box::new(Unconnected::new(error))),
+                Error::Timeout(Timeout::Connect) => Error::Other(Box::new(Unconnected::in_time())),
+                error => error,
+            })
+    }
+}
 
 /// Wraps connections in TLS.
 pub(crate) struct TlsConnector {
@@ -45,9 +72,14 @@ impl<In: Transport> Connector<In> for TlsConnector {
             TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
         socket.set_timeout(details.timeout);
         let watch = CertificateWatch::new();
-        watch
-            .during(|| connection.complete_io(&mut socket))
-            .map_err(|error| explained(error, &mut connection, &mut socket))?;
+        let shaken = watch.during(|| connection.complete_io(&mut socket));
+        shaken.map_err(|error| {
+            match explained(error, &mut connection, &mut socket).into() {
+                // The certificate was shown, and may be why.
+                Error::Io(error) if watch.verdict().is_ok() => Error::Other(Box::new(error)),
+                error => error,
+            }
+        })?;
         if self.mutual {
             watch.verdict().map_err(io::Error::other)?;
         }
