@@ -353,6 +353,11 @@ impl SendRequest {
                 "the token endpoint did not answer in time",
                 true,
             ),
+            FailureKind::Garbled => (
+                Code::InvalidTokenResponse,
+                "what the token endpoint's port answered is no HTTP",
+                false,
+            ),
             FailureKind::TooLarge => return done::failed(&self.flow, too_large(), now),
             FailureKind::CertificateNotRequested => (
                 Code::CertificateNotRequested,

@@ -108,6 +108,7 @@ const FAILURES: &[FailureKind] = &[
     FailureKind::Timeout,
     FailureKind::Tls,
     FailureKind::Closed,
+    FailureKind::Garbled,
     FailureKind::TooLarge,
     FailureKind::CertificateNotRequested,
     FailureKind::CertificateRejected,

@@ -1041,6 +1041,7 @@ fn r12_exactly_what_may_pass_is_tried_once_more_without_an_answer() {
         (Timeout, None),
         (Tls, Some("tls_failed")),
         (TooLarge, Some("response_too_large")),
+        (Garbled, Some("invalid_token_response")),
         (CertificateNotRequested, Some("certificate_not_requested")),
         (CertificateRejected, Some("client_certificate_rejected")),
     ];
