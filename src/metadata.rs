@@ -64,7 +64,7 @@ impl Metadata {
         self.attempts
     }
 
-    /// The URL of the latest token request; none if none was sent.
+    /// The URL of the latest token request, without parameters of the caller's own; none if none was sent.
     #[must_use]
     pub fn token_endpoint(&self) -> Option<&str> {
         self.token_endpoint.as_deref()

@@ -93,14 +93,14 @@ impl AccessToken {
         self.metadata.region()
     }
 
-    /// The URL that issued it; none if it was remembered.
+    /// The URL that issued it, without parameters of the caller's own; none if it was remembered.
     #[must_use]
     pub fn token_endpoint(&self) -> Option<&str> {
         self.metadata.token_endpoint()
     }
 
     /// The user whose token it is, if the grant is about one and the service said so: for
-    /// [`TokenRequest::for_account`](crate::TokenRequest::for_account).
+    /// [`TokenRequest::for_account`](crate::TokenRequest::for_account), whose tokens are always of the account asked for.
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
         self.account.as_ref()

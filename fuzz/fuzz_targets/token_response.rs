@@ -6,6 +6,8 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entra_proto::*;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -39,7 +41,12 @@ fuzz_target!(|data: &[u8]| {
     .region(RegionSource::Named("westus3".to_owned()))
     .build()
     .expect("a client");
-    let request = TokenRequest::for_app(["scope"]);
+    let user = first >> 3 & 1 == 1;
+    let request = if user {
+        TokenRequest::refreshing(Secret::new("CANARY"), ["scope"])
+    } else {
+        TokenRequest::for_app(["scope"])
+    };
     let request = if pop {
         request.proof_of_possession()
     } else {
@@ -78,16 +85,49 @@ fuzz_target!(|data: &[u8]| {
                     .expect("a kind")
                     .eq_ignore_ascii_case(asked)
             );
-            assert_eq!(run.seen.contains(&"SaveCache token"), life > 0);
+            // An application's token is nobody's; a user's is remembered for whom the answer names, with what came beside it.
+            let named = token.account().is_some();
+            assert!(user || !named);
+            assert_eq!(
+                run.seen.contains(&"SaveCache token"),
+                life > 0 && (named || !user)
+            );
+            assert_eq!(
+                run.seen.contains(&"SaveCache refresh token"),
+                named && token.refresh_token().is_some()
+            );
+            for (name, secret) in [
+                ("refresh_token", token.refresh_token()),
+                ("id_token", token.id_token()),
+            ] {
+                if let Some(secret) = secret {
+                    assert_eq!(field(name), secret.expose());
+                }
+            }
+            if let Some(account) = token.account() {
+                let client_info = field("client_info");
+                let encoded = client_info.as_str().expect("text").trim_end_matches('=');
+                let decoded = URL_SAFE_NO_PAD.decode(encoded).expect("base64url");
+                // Its other members may be what that library can't hold.
+                if let Ok(read) = serde_json::from_slice::<Value>(&decoded) {
+                    let id = format!("{}.{}", part(&read["uid"]), part(&read["utid"]));
+                    assert_eq!(account.home_id(), id);
+                }
+            }
         }
         Err(error) => {
             assert!(!run.seen.contains(&"SaveCache token"));
+            assert!(!run.seen.contains(&"SaveCache refresh token"));
             let text = error.to_string();
             assert!(text.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) && text.len() <= 2_048);
             check_silence(error, &text, body);
         }
     }
 });
+
+fn part(value: &Value) -> &str {
+    value.as_str().expect("text")
+}
 
 /// Nothing that is long enough to be no accident, but for what an error may show: a checked code and suberror, an id, and what
 /// kind of token came instead.

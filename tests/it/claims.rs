@@ -1,7 +1,7 @@
 //! Claims: what a challenge asks for, what the client adds of its own, and what its assertions say (rules 9, 10 and 11).
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entra_proto::*;
 use serde_json::{Value, json};
 
@@ -9,107 +9,12 @@ use crate::canary::assert_silent;
 use crate::certificates::{RSA, numbered};
 use crate::clients::{bearer, builder, client, in_region, plan, run, secret};
 use crate::script::{Script, alone, answer, pair};
-use crate::users::{VAULT, for_alice, redeeming, refresh_token};
 
-const NBF: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#;
+pub(crate) const NBF: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#;
 
-fn sent_claims(run: &crate::script::Run) -> Option<Value> {
+pub(crate) fn sent_claims(run: &crate::script::Run) -> Option<Value> {
     let claims = run.request().field("claims")?;
     Some(serde_json::from_str(claims).expect("JSON"))
-}
-
-/// RFC 9470's loop: a resource says 401, the challenge is answered, the new token serves ordinary requests.
-#[test]
-fn d11_a_challenge_is_answered_and_the_new_token_serves() {
-    let client = client(secret());
-    let mut script = Script::new();
-    let refused = script.run(&plan(bearer(), &client));
-    assert_eq!(refused.token().secret().expose(), "CANARY-token-1");
-    let fields = [
-        "Negotiate YII=".to_owned(),
-        format!(
-            "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"{}\"",
-            STANDARD.encode(NBF)
-        ),
-    ];
-    let found = ClaimsChallenge::find(fields.iter().map(String::as_str));
-    let challenge = found.expect("well formed").expect("with claims");
-    assert_eq!(
-        (challenge.claims(), challenge.token_type()),
-        (NBF, TokenKind::Bearer)
-    );
-    let answering = plan(bearer().answering(&challenge), &client);
-    let answered = script.run(&answering);
-    assert_eq!(answered.request().field("claims"), Some(NBF));
-    assert_eq!(answered.token().metadata().cache(), CacheOutcome::Bypassed);
-    let ordinary = script.run(&plan(bearer(), &client));
-    assert_eq!(ordinary.seen, ["LoadCache token", "Done"]);
-    assert_eq!(ordinary.token().secret(), answered.token().secret());
-    // Challenged once more, it is fetched once more.
-    assert_eq!(script.run(&answering).sent.len(), 1);
-}
-
-/// The other source of challenges: a refusal of the token endpoint itself.
-#[test]
-fn d14_the_challenge_of_an_error_can_be_answered() {
-    let client = client(secret());
-    let body = json!({ "error": "interaction_required", "claims": NBF });
-    let mut script = Script::new();
-    script.run(&plan(redeeming(), &client));
-    let mut script = script.answers([answer(400, body.to_string())]);
-    let run = script.run(&plan(for_alice(VAULT), &client));
-    assert_eq!(run.error().code(), "interaction_required");
-    let challenge = ClaimsChallenge::from_json(run.error().claims().expect("claims"));
-    let challenge = challenge.expect("what the error hands on, a request accepts");
-    let answered = script.run(&plan(for_alice(VAULT).answering(&challenge), &client));
-    assert_eq!(refresh_token(&answered), Some("CANARY-refresh-1"));
-    assert_eq!(sent_claims(&answered), serde_json::from_str(NBF).ok());
-}
-
-/// What a challenge may be, through what callers have: scheme, encoding, kind of token.
-#[test]
-fn d11_challenges_are_found_by_scheme_and_read_in_both_encodings() {
-    let encoded = [
-        STANDARD.encode(NBF),
-        URL_SAFE_NO_PAD.encode(NBF),
-        NBF.replace('"', "\\\""),
-    ];
-    for claims in &encoded {
-        for (scheme, kind) in [
-            ("Bearer", TokenKind::Bearer),
-            ("BEARER", TokenKind::Bearer),
-            ("mtls_pop", TokenKind::MtlsPop),
-            ("MTLS_PoP", TokenKind::MtlsPop),
-        ] {
-            let field = format!("{scheme} claims=\"{claims}\"");
-            let challenge = ClaimsChallenge::find([field.as_str()]).expect("well formed");
-            let challenge = challenge.expect("with claims");
-            assert_eq!((challenge.claims(), challenge.token_type()), (NBF, kind));
-        }
-        let field = format!("Basic claims=\"{claims}\"");
-        assert_eq!(ClaimsChallenge::find([field.as_str()]), Ok(None));
-    }
-    assert_eq!(ClaimsChallenge::find([]), Ok(None));
-    for odd in [
-        "[]",
-        "",
-        "null",
-        "{\"CANARY\":",
-        "{\"CANARY\":1,\"CANARY\":2}",
-    ] {
-        let error = ClaimsChallenge::from_json(odd).unwrap_err();
-        assert_eq!(error.code(), "invalid_json_claims_format");
-        assert_silent(&error);
-        let field = format!("Bearer claims=\"{}\"", STANDARD.encode(odd));
-        let found = ClaimsChallenge::find([field.as_str()]);
-        assert_eq!(found.unwrap_err().code(), "invalid_json_claims_format");
-    }
-    // 8 KiB and not a byte more.
-    let long = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
-    assert!(ClaimsChallenge::from_json(&long(8_192)).is_ok());
-    assert!(ClaimsChallenge::from_json(&long(8_193)).is_err());
-    let secret = ClaimsChallenge::from_json("{\"CANARY\":1}").expect("JSON");
-    assert_silent(&secret);
 }
 
 /// Rule 11: capabilities, then the challenge, then the client's own, of which the later count.

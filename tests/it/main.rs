@@ -7,6 +7,7 @@
 mod accounts;
 mod canary;
 mod certificates;
+mod challenges;
 mod claims;
 mod clients;
 mod compile_fail;
