@@ -58,7 +58,10 @@ impl ClientIdentity {
     ) -> Result<Self, IdentityError> {
         let chain: Result<Vec<_>, _> =
             CertificateDer::pem_slice_iter(certificates.as_ref()).collect();
-        let chain = chain.map_err(|_| IdentityError::NoCertificate)?;
+        let chain = chain
+            .ok()
+            .filter(|chain| !chain.is_empty())
+            .ok_or(IdentityError::NoCertificate)?;
         let key =
             PrivateKeyDer::from_pem_slice(key.as_ref()).map_err(|_| IdentityError::NoPrivateKey)?;
         Self::from_key(chain, key)
@@ -204,6 +207,8 @@ mod tests {
         let error =
             |certificate: &str, key: &str| ClientIdentity::from_pem(certificate, key).unwrap_err();
         assert_eq!(error(&other, &key), IdentityError::KeyMismatch);
+        assert_eq!(error("", ""), IdentityError::NoCertificate);
+        assert_eq!(error(&key, &key), IdentityError::NoCertificate);
         assert_eq!(
             error(&format!("{other}{certificate}"), &key),
             IdentityError::KeyMismatch

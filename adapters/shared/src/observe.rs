@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use entra_proto::{Body, Done, Failure, Step, Transport};
+use entra_proto::{Body, Done, Failure, Step, TokenSource, Transport};
 
 /// One thing that happened in a flow.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,7 +44,10 @@ impl Event {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<18}{}", self.step, self.detail)
+        match self.detail.as_str() {
+            "" => f.write_str(self.step),
+            detail => write!(f, "{:<18}{detail}", self.step),
+        }
     }
 }
 
@@ -93,6 +96,10 @@ pub fn describe(step: &Step) -> Event {
     Event { step, detail }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is not remembered was fetched"
+)]
 fn ended(done: &Done) -> String {
     match done.result() {
         Ok(token) => {
@@ -101,11 +108,11 @@ fn ended(done: &Done) -> String {
                 .map_or(String::new(), |certificate| {
                     format!(", bound to {}", certificate.thumbprint())
                 });
-            format!(
-                "{} token from {:?}{bound}",
-                token.token_type(),
-                token.source()
-            )
+            let source = match token.source() {
+                TokenSource::Cache => "the cache",
+                _ => "the service",
+            };
+            format!("{} token from {source}{bound}", token.token_type())
         }
         Err(error) => error.to_string(),
     }
