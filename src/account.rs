@@ -32,6 +32,11 @@ impl Account {
         &self.0
     }
 
+    /// Whether both name one user: ids are GUIDs, whose case says nothing.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+
     /// Reads `client_info`: base64url of a JSON object with the user's id and the tenant's.
     pub(crate) fn from_client_info(client_info: &str) -> Option<Self> {
         let document = URL_SAFE_NO_PAD

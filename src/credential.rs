@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::certificate::{Certificate, CertificateChain};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
@@ -29,7 +31,7 @@ enum Source {
     Secret(Secret),
     Certificate(CertificateChain),
     CertificateProvider,
-    CertificateWithClaims(CertificateChain, String),
+    CertificateWithClaims(CertificateChain, Zeroizing<String>),
     StaticAssertion(Secret),
     AssertionProvider,
     SignedAssertionProvider,
@@ -69,7 +71,10 @@ impl Credential {
         certificate: CertificateChain,
         claims: impl Into<String>,
     ) -> Self {
-        Self::of(Source::CertificateWithClaims(certificate, claims.into()))
+        Self::of(Source::CertificateWithClaims(
+            certificate,
+            Zeroizing::new(claims.into()),
+        ))
     }
 
     /// An assertion that somebody signed beforehand. Assertions are short-lived: prefer a provider.

@@ -30,7 +30,7 @@ pub use failure::{Failure, FailureKind};
 /// | `invalid_instance` | caller | the authority's host did not pass validation |
 /// | `no_tokens_found` | caller | nothing is remembered of the account that the request is for |
 /// | `connection_failed`, `request_timeout`, `tls_failed`, `certificate_not_requested`, `client_certificate_rejected`, `response_too_large`, `unexpected_redirect` | environment | the transport |
-/// | `token_type_missing`, `token_type_mismatch`, `invalid_token_response` | garbled | an answer that may not be used |
+/// | `token_type_missing`, `token_type_mismatch`, `user_mismatch`, `invalid_token_response` | garbled | an answer that may not be used |
 /// | `request_throttled`, `service_not_available`, or the service's own `error` | refused | Entra said no |
 /// | `cancelled` | caller | the caller gave up (adapters only) |
 ///

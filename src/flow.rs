@@ -11,6 +11,8 @@
 //!    ▼ mine, or waited                                                               │
 //!    LoadCache ──hit────────────────────────────────────────────────────────────────▶│
 //!    ▼ miss                                                                          │
+//!    LoadCache ──none───────────────────────────  the account's refresh token ──────▶│
+//!    ▼                                            if the request is for one          │
 //!    ObtainAssertion │ ObtainCertificate          unless the credential is at hand   │
 //!    ▼                                                                               │
 //!    LoadCache ─▶ TakeTurn ─▶ LoadCache ─▶ DiscoverRegion ─▶ SaveCache      if asked │
@@ -21,7 +23,7 @@
 //!    ▼                                                                               │
 //!    SignAssertion                                if the assertion is ours           │
 //!    ▼                                                                               │
-//!    SendRequest ─▶ SaveCache ──────────────────────────────────────────────────────▶│
+//!    SendRequest ─▶ (SaveCache) ─▶ SaveCache      a user's refresh token first ─────▶│
 //!    ▼ may be tried once more
 //!    (SaveCache) ─▶ Pause ─▶ back to where the credential is made
 //! ```

@@ -189,7 +189,7 @@ impl TokenRequest {
         client_claims: Option<&Json<'_>>,
         assertion_claims: Option<&Json<'_>>,
     ) -> Option<Further> {
-        let text = |json: Option<&Json<'_>>| json.map(Json::to_text);
+        let text = |json: Option<&Json<'_>>| json.map(|json| json.to_text().to_string());
         let further = Further {
             client_claims: text(client_claims),
             assertion_claims: text(assertion_claims),

@@ -186,6 +186,10 @@ impl PartitionKey {
         }
     }
 
+    pub(crate) fn is_of_refresh_token(&self) -> bool {
+        matches!(&*self.0, Key::Fact(Fact::RefreshToken { .. }))
+    }
+
     /// The same key for another certificate.
     pub(crate) fn with_certificate(&self, certificate: Option<Thumbprint>) -> Self {
         match &*self.0 {
@@ -239,8 +243,20 @@ impl PartitionKey {
 }
 
 impl fmt::Debug for PartitionKey {
+    /// Neither the partition's name, which callers take from session ids and the like, nor what they send of their own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
+            Key::Fact(Fact::RefreshToken {
+                authority,
+                client,
+                account,
+                ..
+            }) => f
+                .debug_struct("RefreshToken")
+                .field("authority", authority)
+                .field("client", client)
+                .field("account", account)
+                .finish_non_exhaustive(),
             Key::Fact(fact) => fact.fmt(f),
             Key::Tokens(key) => f
                 .debug_struct("Tokens")

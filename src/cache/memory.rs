@@ -1,4 +1,5 @@
-//! Memory: every partition of a process, bounded in entries and bytes. What has ended goes first, then what ends soonest.
+//! Memory: every partition of a process, bounded in entries and bytes. What has ended goes first, then what ends soonest; but
+//! refresh tokens, which outlive everything else, go first where they are more than half.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -44,10 +45,14 @@ impl Default for Limits {
 pub struct Memory {
     limits: Limits,
     partitions: HashMap<PartitionKey, Partition>,
-    /// Everything held, by when it ends; the scopes name an entry, their absence the note.
-    by_end: BTreeSet<(Duration, PartitionKey, Option<ScopeSet>)>,
+    /// Everything held but refresh tokens.
+    by_end: ByEnd,
+    refresh_tokens: ByEnd,
     bytes: usize,
 }
+
+/// What is held, by when it ends; the scopes name an entry, their absence the note.
+type ByEnd = BTreeSet<(Duration, PartitionKey, Option<ScopeSet>)>;
 
 impl Memory {
     /// An empty memory.
@@ -80,16 +85,36 @@ impl Memory {
             }
             Change::Note(note) => (note.end(), None, note.size()),
         };
-        self.by_end.insert((end, key.clone(), scopes));
+        self.shelf(key).insert((end, key.clone(), scopes));
         self.bytes = self.bytes.saturating_add(size).saturating_add(key.size());
-        while let Some((end, key, scopes)) = self.by_end.first() {
-            let ended = *end <= now.monotonic();
-            if !ended && self.by_end.len() <= self.limits.entries && self.bytes <= self.limits.bytes
-            {
-                return;
-            }
-            let (key, scopes) = (key.clone(), scopes.clone());
+        while let Some((key, scopes)) = self.too_much(now) {
             self.forget(&key, scopes.as_ref());
+        }
+    }
+
+    /// What goes next, if anything has to.
+    fn too_much(&self, now: Now) -> Option<(PartitionKey, Option<ScopeSet>)> {
+        let (others, refresh_tokens) = (self.by_end.first(), self.refresh_tokens.first());
+        let ended = [others, refresh_tokens]
+            .into_iter()
+            .flatten()
+            .find(|(end, ..)| *end <= now.monotonic());
+        let full = self.len() > self.limits.entries || self.bytes > self.limits.bytes;
+        let crowded = self.refresh_tokens.len() > self.by_end.len();
+        let (_, key, scopes) = match ended {
+            Some(ended) => ended,
+            None if !full => return None,
+            None if crowded => refresh_tokens.or(others)?,
+            None => others.or(refresh_tokens)?,
+        };
+        Some((key.clone(), scopes.clone()))
+    }
+
+    fn shelf(&mut self, key: &PartitionKey) -> &mut ByEnd {
+        if key.is_of_refresh_token() {
+            &mut self.refresh_tokens
+        } else {
+            &mut self.by_end
         }
     }
 
@@ -119,20 +144,20 @@ impl Memory {
         if partition.is_empty() {
             self.partitions.remove(key);
         }
-        self.by_end.remove(&(end, key.clone(), scopes.cloned()));
+        self.shelf(key).remove(&(end, key.clone(), scopes.cloned()));
         self.bytes = self.bytes.saturating_sub(size).saturating_sub(key.size());
     }
 
     /// How many tokens and notes are held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_end.len()
+        self.by_end.len().saturating_add(self.refresh_tokens.len())
     }
 
     /// Whether nothing is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_end.is_empty()
+        self.len() == 0
     }
 
     /// How many bytes are held, as far as the core can count them.

@@ -37,6 +37,7 @@ pub(crate) enum Code {
     UnexpectedRedirect,
     TokenTypeMissing,
     TokenTypeMismatch,
+    UserMismatch,
     InvalidTokenResponse,
     RequestThrottled,
     ServiceNotAvailable,
@@ -208,6 +209,11 @@ impl Code {
                 "token_type_mismatch",
                 Garbled,
                 "check that the tenant and region support the token type; the answer was discarded",
+            ),
+            Self::UserMismatch => (
+                "user_mismatch",
+                Garbled,
+                "let the user sign in again; the answer was discarded",
             ),
             Self::InvalidTokenResponse => (
                 "invalid_token_response",

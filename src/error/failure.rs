@@ -30,6 +30,8 @@ pub enum FailureKind {
     Tls,
     /// The connection ended before the answer was whole.
     Closed,
+    /// What came is no HTTP, or contradicts itself about where it ends: whoever speaks is not the service.
+    Garbled,
     /// The answer was larger than the step's [`max_response`](crate::SendRequest::max_response).
     TooLarge,
     /// The server never asked for the client certificate, so nothing was sent.

@@ -134,7 +134,10 @@ impl SaveCache {
     /// Goes on, whether it could be written or not.
     pub fn resume(self, _saved: Result<(), Failure>, now: Now) -> Step {
         match self.then {
-            Then::RefreshToken(entry, token, began) => access_token(entry, token, began),
+            Then::RefreshToken(entry, mut token, began) => {
+                token.metadata.total = now.since(began);
+                access_token(entry, token, began)
+            }
             Then::Granted(mut token, began) => {
                 token.metadata.total = now.since(began);
                 done::granted(*token)

@@ -245,8 +245,7 @@ impl SendRequest {
         } else if status == 200 {
             let decided = self.flow.decided();
             Granted::read(body, decided.kind).and_then(|granted| {
-                let names_account = decided.request.grant.names_account();
-                let account = granted.account(names_account)?;
+                let account = granted.account(&decided.request.grant)?;
                 Ok((granted, account))
             })
         } else {
@@ -330,6 +329,8 @@ impl SendRequest {
                     &self.flow,
                     self.flow.endpoint.as_deref().unwrap_or_default(),
                 );
+                // With the id under which the service logged it, for whoever is told of it later.
+                let error = error.in_flow(self.flow.metadata(now));
                 let note = Note::Throttled(error, Span::new(now, wait));
                 save_cache::throttle(self.flow, key, CacheUpdate::note(note), after)
             }
@@ -351,6 +352,11 @@ impl SendRequest {
                 Code::RequestTimeout,
                 "the token endpoint did not answer in time",
                 true,
+            ),
+            FailureKind::Garbled => (
+                Code::InvalidTokenResponse,
+                "what the token endpoint's port answered is no HTTP",
+                false,
             ),
             FailureKind::TooLarge => return done::failed(&self.flow, too_large(), now),
             FailureKind::CertificateNotRequested => (

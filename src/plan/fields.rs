@@ -31,7 +31,6 @@ impl TokenRequest {
                 }
             }
         }
-        let set = ScopeSet::of(scopes.iter().copied());
         let app_default = format!("{client_id}/.default");
         match self.grant {
             Grant::ClientCredentials | Grant::OnBehalfOf(_) | Grant::FederatedUser { .. }
@@ -42,15 +41,20 @@ impl TokenRequest {
                     "the request names no scope",
                 ));
             }
-            Grant::ClientCredentials => return Ok((set, scopes.join(" "))),
+            // What MSAL asks for then. Without a name for it, any token of the account would serve.
             Grant::RefreshToken(_) | Grant::Account(_) if scopes.is_empty() => {
                 scopes.push(&app_default);
             }
-            Grant::OnBehalfOf(_)
+            Grant::ClientCredentials
+            | Grant::OnBehalfOf(_)
             | Grant::RefreshToken(_)
             | Grant::AuthorizationCode { .. }
             | Grant::FederatedUser { .. }
             | Grant::Account(_) => {}
+        }
+        let set = ScopeSet::of(scopes.iter().copied());
+        if self.grant == Grant::ClientCredentials {
+            return Ok((set, scopes.join(" ")));
         }
         // What brings a user's refresh token and ID token (OpenID Connect Core §5.4 and §11), as MSAL asks for it.
         for reserved in ["openid", "profile", "offline_access"] {
@@ -124,6 +128,11 @@ impl TokenRequest {
         if !whole {
             return Err(odd(
                 "what the grant stands on is blank, malformed, or has control characters",
+            ));
+        }
+        if self.pop && matches!(self.grant, Grant::FederatedUser { .. }) {
+            return Err(odd(
+                "a user's federated identity credential can't ask for proof of possession",
             ));
         }
         check_further(&self.body_parameters)?;

@@ -120,28 +120,11 @@ impl Proof {
     pub(super) fn fits(&self, request: &TokenRequest) -> Result<(), Error> {
         let odd = |code, what: &'static str| Err(Error::new(code, what));
         let presents = self.use_of().is_some_and(CertificateUse::presents);
-        match (&request.grant, request.pop) {
-            (Grant::FederatedUser { .. }, true) => {
-                return odd(
-                    Code::InvalidRequestParameter,
-                    "a user's federated identity credential can't ask for proof of possession",
-                );
-            }
-            (Grant::FederatedUser { .. }, false) if presents => {
-                return odd(
-                    Code::InvalidCredentialMaterial,
-                    "a user's federated identity credential goes over plain transport, and this credential over mutual TLS",
-                );
-            }
-            (
-                Grant::ClientCredentials
-                | Grant::OnBehalfOf(_)
-                | Grant::RefreshToken(_)
-                | Grant::AuthorizationCode { .. }
-                | Grant::FederatedUser { .. }
-                | Grant::Account(_),
-                _,
-            ) => {}
+        if matches!(request.grant, Grant::FederatedUser { .. }) && presents {
+            return odd(
+                Code::InvalidCredentialMaterial,
+                "a user's federated identity credential goes over plain transport, and this credential over mutual TLS",
+            );
         }
         match (&request.assertion_claims, self.use_of()) {
             (None, _)

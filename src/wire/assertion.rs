@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::certificate::{Certificate, KeyKind};
 use crate::error::{Code, Error};
 use crate::secret::{Body, Secret};
-use crate::wire::json::Json;
+use crate::wire::json::{Json, Text};
 
 /// How long an assertion lives.
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -109,17 +109,15 @@ impl SigningInput {
                 ),
             ));
         }
-        let encoded = URL_SAFE_NO_PAD.encode(&signature.0);
         let message = std::str::from_utf8(self.message()).unwrap_or_default();
-        let mut assertion = String::with_capacity(
-            message
-                .len()
-                .saturating_add(encoded.len())
-                .saturating_add(1),
-        );
+        let room = message
+            .len()
+            .saturating_add(encoded(&*signature.0))
+            .saturating_add(1);
+        let mut assertion = String::with_capacity(room);
         assertion.push_str(message);
         assertion.push('.');
-        assertion.push_str(&encoded);
+        URL_SAFE_NO_PAD.encode_string(&*signature.0, &mut assertion);
         Ok(Secret::new(assertion))
     }
 }
@@ -176,11 +174,11 @@ impl Claims<'_> {
         algorithm: Algorithm,
         x5c: bool,
     ) -> SigningInput {
-        let text = |text: String| Json::Text(Cow::Owned(text));
+        let text = |text: String| Json::Text(text.into());
         let named = |name: &'static str, value: Json<'static>| (Cow::Borrowed(name), value);
         let mut header = vec![
-            named("alg", Json::Text(Cow::Borrowed(algorithm.as_str()))),
-            named("typ", Json::Text(Cow::Borrowed("JWT"))),
+            named("alg", Json::Text(Text::Borrowed(algorithm.as_str()))),
+            named("typ", Json::Text(Text::Borrowed("JWT"))),
             match algorithm {
                 Algorithm::Ps256 | Algorithm::Es256 => {
                     named("x5t#S256", text(certificate.thumbprint().to_string()))
@@ -211,10 +209,15 @@ impl Claims<'_> {
             claims.retain(|(name, _)| !own.iter().any(|(other, _)| other == name));
             claims.extend(own.iter().cloned());
         }
-        let mut message = String::new();
-        encode(Json::Object(header), &mut message);
+        let header = Json::Object(header).to_text();
+        let claims = Json::Object(claims).to_text();
+        let room = encoded(&header)
+            .saturating_add(encoded(&claims))
+            .saturating_add(1);
+        let mut message = String::with_capacity(room);
+        URL_SAFE_NO_PAD.encode_string(header.as_bytes(), &mut message);
         message.push('.');
-        encode(Json::Object(claims), &mut message);
+        URL_SAFE_NO_PAD.encode_string(claims.as_bytes(), &mut message);
         SigningInput {
             certificate: certificate.clone(),
             algorithm,
@@ -223,8 +226,7 @@ impl Claims<'_> {
     }
 }
 
-fn encode(part: Json<'_>, out: &mut String) {
-    let mut json = String::new();
-    part.write(&mut json);
-    URL_SAFE_NO_PAD.encode_string(json, out);
+/// How long bytes are in base64url without padding.
+fn encoded(bytes: impl AsRef<[u8]>) -> usize {
+    bytes.as_ref().len().saturating_mul(4).div_ceil(3)
 }

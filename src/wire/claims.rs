@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::{Code, Error};
-use crate::wire::json::Json;
+use crate::wire::json::{Json, Text};
 
 /// The longest claims that are accepted, in bytes.
 const MOST: usize = 8 * 1_024;
@@ -33,7 +33,7 @@ pub(crate) fn merged(
         .into_iter()
         .flatten()
         .reduce(merge)
-        .map(|claims| claims.to_text())
+        .map(|claims| claims.to_text().to_string())
 }
 
 /// The members of both objects; where a name is in both, the second's counts whole.
@@ -59,7 +59,7 @@ fn capability_claims<'a>(capabilities: &'a [String]) -> Json<'a> {
         |name: &'static str, value: Json<'a>| Json::Object(vec![(Cow::Borrowed(name), value)]);
     let values = capabilities
         .iter()
-        .map(|name| Json::Text(Cow::Borrowed(name.as_str())))
+        .map(|name| Json::Text(Text::Borrowed(name.as_str())))
         .collect();
     object(
         "access_token",

@@ -3,8 +3,14 @@
 //! It accepts less than the RFC allows: no key twice in an object, bounded depth and size, nothing before or after the one
 //! value. It borrows from the document, so a token is not copied while it is read, and an error says where, never what.
 
+mod text;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
+
+use zeroize::Zeroizing;
+
+pub(crate) use text::Text;
 
 /// How deep values may nest: Entra's documents need 4.
 const MAX_DEPTH: u8 = 8;
@@ -20,7 +26,7 @@ pub(crate) enum Json<'a> {
     Bool(bool),
     /// The number as it was written.
     Number(Cow<'a, str>),
-    Text(Cow<'a, str>),
+    Text(Text<'a>),
     Array(Vec<Self>),
     Object(Vec<(Cow<'a, str>, Self)>),
 }
@@ -79,7 +85,8 @@ impl<'a> Json<'a> {
     /// endpoints have done (MSAL.NET `JsonStringConverter`).
     pub(crate) fn seconds(&self) -> Option<u64> {
         let digits = match self {
-            Self::Number(digits) | Self::Text(digits) => digits.as_ref(),
+            Self::Number(digits) => digits.as_ref(),
+            Self::Text(digits) => digits.as_ref(),
             Self::Null | Self::Bool(_) | Self::Array(_) | Self::Object(_) => return None,
         };
         let plain = (1..=10).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
@@ -92,7 +99,7 @@ impl<'a> Json<'a> {
             Self::Null => Json::Null,
             Self::Bool(value) => Json::Bool(value),
             Self::Number(digits) => Json::Number(Cow::Owned(digits.into_owned())),
-            Self::Text(text) => Json::Text(Cow::Owned(text.into_owned())),
+            Self::Text(text) => Json::Text(text.into_owned()),
             Self::Array(elements) => {
                 Json::Array(elements.into_iter().map(Json::into_owned).collect())
             }
@@ -103,13 +110,6 @@ impl<'a> Json<'a> {
                     .collect(),
             ),
         }
-    }
-
-    /// The value as text, without blanks.
-    pub(crate) fn to_text(&self) -> String {
-        let mut text = String::new();
-        self.write(&mut text);
-        text
     }
 
     /// Writes the value, without blanks.
@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
         loop {
             self.blanks();
             let began = self.malformed();
-            let key = self.string()?;
+            let key = self.string()?.into_name();
             let twice = members.iter().any(|(other, _)| *other == key);
             if twice || key.len() > MAX_KEY || members.len() >= MAX_MEMBERS {
                 return Err(began);
@@ -316,26 +316,26 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+    fn string(&mut self) -> Result<Text<'a>, Malformed> {
         self.eat(b'"')?;
         let run = self.run()?;
         if self.peek() == Some(b'"') {
             self.step();
-            return Ok(Cow::Borrowed(run));
+            return Ok(Text::Borrowed(run));
         }
         // An escape: from here on the text is a copy. It can't outgrow what is left of the document, so it never moves.
-        let mut copy = String::with_capacity(
+        let mut copy = Zeroizing::new(String::with_capacity(
             self.text
                 .len()
                 .saturating_sub(self.at)
                 .saturating_add(run.len()),
-        );
+        ));
         copy.push_str(run);
         loop {
             match self.peek() {
                 Some(b'"') => {
                     self.step();
-                    return Ok(Cow::Owned(copy));
+                    return Ok(Text::Copied(copy));
                 }
                 Some(b'\\') => {
                     self.step();

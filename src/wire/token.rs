@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::account::Account;
 use crate::cache::TokenKind;
 use crate::error::{Code, Error, Refusal, shown};
+use crate::request::Grant;
 use crate::secret::Secret;
 use crate::wire::json::Json;
 
@@ -68,18 +69,34 @@ impl Granted {
         })
     }
 
-    /// Whose token it is, for grants that are about a user and answers that say it.
-    pub(crate) fn account(&self, wanted: bool) -> Result<Option<Account>, Error> {
-        match self.client_info.as_ref().filter(|_| wanted) {
-            None => Ok(None),
-            Some(client_info) => Account::from_client_info(client_info.expose())
-                .map(Some)
-                .ok_or_else(|| {
-                    Error::new(
-                        Code::InvalidTokenResponse,
-                        "the answer's client_info names no account",
-                    )
-                }),
+    /// Whose token it is, for grants that are about a user: as the answer says, which must not be another than the one asked for
+    /// (MSAL.NET: `user_mismatch`); where it says nothing, the one asked for.
+    pub(crate) fn account(&self, grant: &Grant) -> Result<Option<Account>, Error> {
+        if !grant.names_account() {
+            return Ok(None);
+        }
+        let named = self.client_info.as_ref().map(|client_info| {
+            Account::from_client_info(client_info.expose()).ok_or_else(|| {
+                Error::new(
+                    Code::InvalidTokenResponse,
+                    "the answer's client_info names no account",
+                )
+            })
+        });
+        match (grant, named.transpose()?) {
+            (Grant::Account(asked), Some(named)) if !named.is_same(asked) => Err(Error::new(
+                Code::UserMismatch,
+                "the answer is about another user than the one asked for",
+            )),
+            (Grant::Account(asked), _) => Ok(Some(asked.clone())),
+            (
+                Grant::ClientCredentials
+                | Grant::OnBehalfOf(_)
+                | Grant::RefreshToken(_)
+                | Grant::AuthorizationCode { .. }
+                | Grant::FederatedUser { .. },
+                named,
+            ) => Ok(named),
         }
     }
 }
@@ -202,8 +219,9 @@ fn challenge(text: &str) -> Option<Secret> {
 }
 
 /// At most a thousand characters.
-fn bounded(text: &str) -> String {
-    text.chars().take(1_000).collect()
+fn bounded(text: &str) -> &str {
+    let end = text.char_indices().nth(1_000);
+    end.and_then(|(place, _)| text.get(..place)).unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -6,52 +6,13 @@ use entra_proto::*;
 
 use crate::canary::assert_silent;
 use crate::certificates::{P256, P384, RSA, ending, numbered, parsed, thumbprint};
+use crate::clients::{SCOPE, bearer, builder, client, in_region, plan, pop, run, secret};
 use crate::journey::MOST_STEPS;
 use crate::script::{
     Record, Run, START, Script, alone, answer, failure, granting, name, pair, seconds, seed,
     with_header,
 };
-
-const SCOPE: &str = "https://vault.azure.net/.default";
-const CONTOSO: &str = "https://login.microsoftonline.com/contoso.com";
-
-fn builder(credential: Credential) -> ClientBuilder {
-    Client::builder("11111111-1111-1111-1111-111111111111", CONTOSO, credential)
-}
-
-/// A client in the region westus3.
-fn client(credential: Credential) -> Client {
-    in_region(builder(credential), "westus3")
-}
-
-fn in_region(builder: ClientBuilder, region: &str) -> Client {
-    let source = RegionSource::Named(region.to_owned());
-    builder.region(source).build().expect("a client")
-}
-
-fn secret() -> Credential {
-    Credential::secret(Secret::new("CANARY&secret=1 %"))
-}
-
-fn bearer() -> TokenRequest {
-    TokenRequest::for_app([SCOPE])
-}
-
-fn pop() -> TokenRequest {
-    bearer().proof_of_possession()
-}
-
-#[track_caller]
-fn plan(request: TokenRequest, client: &Client) -> Plan {
-    request.plan(client).expect("a plan")
-}
-
-/// One flow in a world of its own.
-#[track_caller]
-fn run(script: Script, request: TokenRequest, client: &Client) -> Run {
-    let mut script = script;
-    script.run(&plan(request, client))
-}
+use crate::users::{for_alice, redeeming};
 
 #[test]
 fn a_fresh_token_costs_one_request() {
@@ -501,34 +462,51 @@ fn the_host_is_settled_once_though_every_pair_grows_old() {
     assert_eq!(run.sent.len(), 1);
 }
 
-/// I04: the bound of the random walks is the length of this one.
+/// I04: the bound of the random walks is the length of the second.
 #[test]
-fn the_longest_flow_ends() {
-    let builder = Client::builder(
-        "app",
-        "https://unknown.example/contoso.com",
-        Credential::signed_assertion_provider(),
-    );
-    let client = builder
+fn the_longest_flows_end() {
+    let builder =
+        |credential| Client::builder("app", "https://unknown.example/contoso.com", credential);
+    // Nothing is known but the user's refresh token.
+    let incurious = builder(secret()).instance_discovery(false).build();
+    let incurious = plan(redeeming(), &incurious.expect("a client"));
+    let prepared = || {
+        let mut script = Script::new();
+        script.run(&incurious);
+        script
+            .regions([
+                answer(400, ""),
+                answer(200, r#"{"newest-versions":["2025-04-07"]}"#),
+            ])
+            .takes("SaveCache instance", seconds(61))
+            .answers([with_header(answer(503, ""), "retry-after", "1")])
+    };
+    let request = || for_alice(SCOPE).deadline(seconds(600));
+
+    let isolated = builder(Credential::signed_assertion_provider())
         .region(RegionSource::Discover)
         .bearer_isolation(BearerIsolation::PerCertificate)
         .build()
         .expect("a client");
-    let script = Script::new()
+    let mut script = prepared()
         .pairs([pair(1), alone(2), alone(3), alone(4)])
-        .takes("TakeTurn token", seconds(61))
-        .regions([
-            answer(400, ""),
-            answer(200, r#"{"newest-versions":["2025-04-07"]}"#),
-        ])
-        .takes("SaveCache instance", seconds(61))
-        .answers([with_header(answer(503, ""), "retry-after", "1")]);
-    let request = bearer()
-        .offering(thumbprint(P256, 9))
-        .deadline(seconds(600));
-    let run = run(script, request, &client);
-    assert_eq!(run.token().attempts(), 2);
-    assert_eq!(run.seen.len(), MOST_STEPS, "{:#?}", run.seen);
+        .takes("TakeTurn token", seconds(61));
+    let offering = request().offering(thumbprint(P256, 9));
+    let by_pairs = script.run(&plan(offering, &isolated));
+
+    let signing = builder(Credential::certificate_provider())
+        .region(RegionSource::Discover)
+        .build()
+        .expect("a client");
+    let mut script = prepared()
+        .signer_fails(FailureKind::UnsupportedAlgorithm)
+        .signer_works()
+        .signer_fails(FailureKind::UnsupportedAlgorithm);
+    let by_signing = script.run(&plan(request(), &signing));
+    for (run, length) in [(by_pairs, MOST_STEPS - 1), (by_signing, MOST_STEPS)] {
+        assert_eq!(run.token().attempts(), 2);
+        assert_eq!(run.seen.len(), length, "{:#?}", run.seen);
+    }
 }
 
 /// IMP-21: rule 3.
@@ -1062,7 +1040,7 @@ fn a_cache_that_fails_spoils_nothing() {
 
 /// RUN-15, X45: giving up has nothing to undo.
 #[test]
-fn a_dropped_step_leaves_the_memory_as_it_was() {
+fn run15_a_dropped_step_leaves_the_memory_as_it_was() {
     let client = builder(Credential::signed_assertion_provider())
         .region(RegionSource::Discover)
         .build()

@@ -7,16 +7,26 @@ use std::time::Duration;
 use entra_proto::*;
 use http::{Method, Response};
 
-use crate::canary::{CANARY, assert_silent, is_silent};
-use crate::certificates::{P256, P384, RSA, numbered, thumbprint};
-use crate::hosts;
-use crate::script::{Answer, START, Sent, answer, host, name, seed, signature, with_header};
+#[path = "journey/checks.rs"]
+mod checks;
+#[path = "journey/wish.rs"]
+mod wish;
 
-/// No flow has more steps (I04). The longest looks, asks, looks, queues, looks (5); its pair grew old: asks, looks (2); settles the
-/// region: looks, queues, looks, asks three times, saves (7); and the host: looks, queues, looks, asks, saves (5); its pair grew
-/// old again: asks (1); looks at the throttling, sends, saves, pauses (4); asks, looks, sends, saves, ends (5). Flows that sign, up
-/// to twice for each attempt, have no host to ask about and come to 28.
-pub(crate) const MOST_STEPS: usize = 29;
+use checks::{check_call, check_error, check_metadata, check_request};
+use wish::{Principal, USERS, Whose, Wish};
+
+use crate::canary::{CANARY, assert_silent};
+use crate::certificates::{P256, P384, RSA, numbered, thumbprint};
+use crate::script::{
+    Answer, START, Sent, answer, client_info, host, name, seed, signature, with_header,
+};
+
+/// No flow has more steps (I04). The longest is for a user's account, with a certificate's provider and a host that nobody knows:
+/// it looks, queues, looks, looks for the refresh token (4); asks (1); settles the region: looks, queues, looks, asks three times,
+/// saves (7); and the host: looks, queues, looks, asks, saves (5); its certificate grew old: asks (1); looks at the throttling,
+/// signs twice, sends, saves, pauses (6); asks, looks, signs twice, sends, saves twice, ends (8). One whose pair names the cache's
+/// key looks and asks more often before it sends, but signs nothing, and comes to 31.
+pub(crate) const MOST_STEPS: usize = 32;
 
 /// Where chance comes from.
 pub(crate) trait Dice {
@@ -40,6 +50,7 @@ pub(crate) struct World {
     pairs: u32,
     tokens: u32,
     issued: BTreeMap<String, Issued>,
+    refresh_tokens: BTreeMap<String, Principal>,
 }
 
 /// What the service knows of a token.
@@ -53,25 +64,13 @@ struct Issued {
     life: Duration,
 }
 
-/// Everything besides the scopes that makes one request's token another's (rule 10, I15).
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Principal {
-    issuer: String,
-    tenant: String,
-    client: String,
-    kind: TokenKind,
-    grant: String,
-    fmi_path: Option<&'static str>,
-    assertion_fmi_path: Option<&'static str>,
-    partition: Option<&'static str>,
-}
-
 /// A client, and what the test knows of it.
 struct Party {
     client: Client,
     listed: Vec<&'static str>,
     proof: Proof,
     isolated: bool,
+    capable: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -104,19 +103,12 @@ const AUTHORITIES: &[&str] = &[
     "https://contoso.ciamlogin.com",
 ];
 const OIDC: &[&str] = &["https://unknown.example", "https://unknown.example/adfs"];
-const SCOPES: &[&[&str]] = &[
-    &["https://vault.azure.net/.default"],
-    &["HTTPS://vault.azure.net/.default"],
-    &["a", "b"],
-    &["b", "A", "a"],
-    &["a"],
-];
-const TENANTS: &[&str] = &["fabrikam.com", "Contoso.com", "organizations", "consumers"];
 const FAILURES: &[FailureKind] = &[
     FailureKind::Connect,
     FailureKind::Timeout,
     FailureKind::Tls,
     FailureKind::Closed,
+    FailureKind::Garbled,
     FailureKind::TooLarge,
     FailureKind::CertificateNotRequested,
     FailureKind::CertificateRejected,
@@ -244,6 +236,7 @@ fn party(dice: &mut impl Dice) -> Result<Party, Error> {
     } else {
         BearerIsolation::Shared
     };
+    let capable = dice.one_in(3);
     let client = Client::builder(dice.pick(&["app one", "app-2"]), authority, credential)
         .region(region)
         .environment(environment)
@@ -251,111 +244,15 @@ fn party(dice: &mut impl Dice) -> Result<Party, Error> {
         .bearer_isolation(isolation)
         .known_authorities(listed.iter().copied())
         .instance_discovery(!dice.one_in(8))
-        .capabilities(if dice.one_in(3) { vec!["cp1"] } else { vec![] })
+        .capabilities(capable.then_some("cp1"))
         .build()?;
     Ok(Party {
         client,
         listed,
         proof,
         isolated,
+        capable,
     })
-}
-
-/// What was asked for, as far as the checks need it.
-struct Wish {
-    request: TokenRequest,
-    to: Principal,
-    scopes: BTreeSet<String>,
-    offered: Option<Thumbprint>,
-    /// The answer is for this request alone.
-    once: bool,
-    bypass: bool,
-}
-
-fn wish(dice: &mut impl Dice, party: &Party) -> Wish {
-    let scopes: &[&str] = dice.pick(SCOPES);
-    let owned = || scopes.iter().copied();
-    let (request, grant, once) = match dice.roll(12) {
-        0 | 1 => {
-            let user = dice.pick(&["user one", "user two"]);
-            let request = TokenRequest::on_behalf_of(secret(user), owned());
-            (request, user.to_owned(), false)
-        }
-        2 => {
-            let request = TokenRequest::refreshing(secret("refresh"), owned());
-            (request, "refresh".to_owned(), true)
-        }
-        3 => {
-            let request =
-                TokenRequest::redeeming(secret("code"), "https://app.example/cb", owned())
-                    .code_verifier(secret("verifier"));
-            (request, "code".to_owned(), true)
-        }
-        _ => (TokenRequest::for_app(owned()), "app".to_owned(), false),
-    };
-    let mut wish = Wish {
-        request,
-        to: Principal {
-            issuer: hosts::issuer(&party.client),
-            tenant: party
-                .client
-                .authority()
-                .tenant()
-                .map_or(String::new(), |tenant| tenant.as_str().to_ascii_lowercase()),
-            client: party.client.id().to_owned(),
-            kind: TokenKind::Bearer,
-            grant,
-            fmi_path: None,
-            assertion_fmi_path: None,
-            partition: None,
-        },
-        scopes: scopes
-            .iter()
-            .map(|scope| scope.to_ascii_lowercase())
-            .collect(),
-        offered: None,
-        once,
-        bypass: false,
-    };
-    if dice.one_in(2) {
-        wish.request = wish.request.proof_of_possession();
-        wish.to.kind = TokenKind::MtlsPop;
-    }
-    if dice.one_in(12) {
-        let tenant = dice.pick(TENANTS);
-        wish.request = wish.request.tenant(tenant);
-        wish.to.tenant = tenant.to_ascii_lowercase();
-    }
-    if dice.one_in(12) {
-        wish.request = wish.request.bypassing_cache();
-        wish.bypass = true;
-    }
-    if dice.one_in(12) {
-        wish.request = wish
-            .request
-            .claims(r#"{"access_token":{"x":{"value":"CANARY"}}}"#);
-        wish.bypass = true;
-    }
-    if dice.one_in(12) {
-        wish.request = wish.request.fmi_path("a/path");
-        wish.to.fmi_path = Some("a/path");
-    }
-    if dice.one_in(12) {
-        wish.request = wish.request.assertion_fmi_path("a/path");
-        wish.to.assertion_fmi_path = Some("a/path");
-    }
-    if dice.one_in(12) {
-        wish.request = wish.request.partition("mine");
-        wish.to.partition = Some("mine");
-    }
-    if dice.one_in(2) {
-        let (template, number) = dice.pick(&[(P256, 1), (P256, 2), (RSA, 1), (RSA, 2)]);
-        wish.offered = Some(thumbprint(template, number));
-        wish.request = wish.request.offering(thumbprint(template, number));
-    }
-    let deadline = dice.pick(&[3_600, 30, 30, 1, 0]);
-    wish.request = wish.request.deadline(Duration::from_secs(deadline));
-    wish
 }
 
 /// What a provider has answered.
@@ -370,11 +267,36 @@ struct Answered {
 /// What the checks remember of one flow.
 struct Trail {
     sent: usize,
+    /// Where the last request went.
+    host: String,
     answered: Option<Answered>,
     assertions: BTreeSet<String>,
     last_certificate: Option<Thumbprint>,
-    saved_token: bool,
+    /// Whose the service said that the token is.
+    named: Option<&'static str>,
+    saved: bool,
+    renewal: bool,
     began: Duration,
+    http: Duration,
+    credential: Duration,
+}
+
+impl Trail {
+    fn beginning(now: Now, renewal: bool) -> Self {
+        Self {
+            sent: 0,
+            host: String::new(),
+            answered: None,
+            assertions: BTreeSet::new(),
+            last_certificate: None,
+            named: None,
+            saved: false,
+            renewal,
+            began: now.monotonic(),
+            http: Duration::ZERO,
+            credential: Duration::ZERO,
+        }
+    }
 }
 
 impl World {
@@ -389,6 +311,7 @@ impl World {
             pairs: 0,
             tokens: 0,
             issued: BTreeMap::new(),
+            refresh_tokens: BTreeMap::new(),
         }
     }
 
@@ -402,7 +325,23 @@ impl World {
             Ok(party) => party,
             Err(error) => return check_error(&error),
         };
-        let wish = wish(dice, &party);
+        let wish = Wish::roll(dice, &party);
+        self.follow_often(dice, &party, &wish, &mut step_on);
+        // Who signed a user in comes again for the account.
+        if dice.roll(4) > 0
+            && let Some(later) = wish.later(dice, &party)
+        {
+            self.follow_often(dice, &party, &later, &mut step_on);
+        }
+    }
+
+    fn follow_often(
+        &mut self,
+        dice: &mut impl Dice,
+        party: &Party,
+        wish: &Wish,
+        step_on: &mut impl FnMut(&'static str, &'static str),
+    ) {
         let plan = match wish.request.clone().plan(&party.client) {
             Ok(plan) => plan,
             Err(error) => return check_error(&error),
@@ -410,7 +349,7 @@ impl World {
         assert_silent(&(&plan, &wish.request, &party.client));
         // The same again, so that the cache has something to do.
         for _ in 0..=dice.roll(4) {
-            self.follow(dice, &party, &wish, plan.clone(), false, &mut step_on);
+            self.follow(dice, party, wish, plan.clone(), false, step_on);
         }
     }
 
@@ -423,14 +362,7 @@ impl World {
         renewal: bool,
         step_on: &mut impl FnMut(&'static str, &'static str),
     ) {
-        let mut trail = Trail {
-            sent: 0,
-            answered: None,
-            assertions: BTreeSet::new(),
-            last_certificate: None,
-            saved_token: false,
-            began: self.now.monotonic(),
-        };
+        let mut trail = Trail::beginning(self.now, renewal);
         let deadline = trail.began.saturating_add(plan.allowed_time());
         let mut step = plan.start(seed(u8::try_from(dice.roll(256)).unwrap_or(0)), self.now);
         let mut from = "start";
@@ -448,6 +380,14 @@ impl World {
                 self.now = Now::new(wall - Duration::from_secs(43_200), self.now.monotonic());
             }
             let now = self.now;
+            let took = now.monotonic() - decided.monotonic();
+            match to {
+                "SendRequest" | "DiscoverRegion" | "DiscoverInstance" => trail.http += took,
+                "ObtainAssertion" | "ObtainCertificate" | "SignAssertion" => {
+                    trail.credential += took;
+                }
+                _ => {}
+            }
             step = match step {
                 Step::LoadCache(load) => {
                     let found = self.memory.load(load.key());
@@ -525,8 +465,9 @@ impl World {
                     trail.sent += 1;
                     assert!(trail.sent <= 2, "rule 12: two attempts at most");
                     assert!(send.deadline() == deadline);
-                    check_request(party, wish, &send, &mut trail);
-                    let answer = self.token_answer(dice, wish, &trail);
+                    let sent = check_request(party, wish, &send, &mut trail);
+                    self.check_refresh_token(wish, &sent);
+                    let answer = self.token_answer(dice, wish, &mut trail);
                     send.resume(answer, now)
                 }
                 Step::Pause(pause) => {
@@ -538,9 +479,16 @@ impl World {
                     pause.resume(self.now)
                 }
                 Step::SaveCache(save) => {
-                    if to == "SaveCache token" {
-                        assert!(!wish.once, "what can be used once is not remembered");
-                        trail.saved_token = true;
+                    if to == "SaveCache token" || to == "SaveCache refresh token" {
+                        assert!(
+                            !wish.grant.is_once() || trail.named.is_some(),
+                            "what is nobody's is not remembered"
+                        );
+                        trail.saved = true;
+                    }
+                    if to == "SaveCache refresh token" {
+                        assert!(matches!(wish.to.whose, Whose::Accounts(_)));
+                        assert!(!save.ends_turn());
                     }
                     if !dice.one_in(8) {
                         self.memory.save(save.key(), save.update(), now);
@@ -557,11 +505,21 @@ impl World {
                 }
                 Step::Done(mut done) => {
                     match done.result() {
-                        Ok(token) => self.check_token(wish, party, token, &trail, decided),
+                        Ok(token) => {
+                            check_metadata(
+                                token.metadata(),
+                                Some(token.source()),
+                                wish,
+                                &trail,
+                                decided,
+                            );
+                            self.check_token(wish, party, token, &trail, decided);
+                        }
                         Err(error) => {
                             // I20.
-                            assert!(!trail.saved_token, "what failed is not remembered");
-                            assert_eq!(usize::from(error.attempts()), trail.sent);
+                            assert!(!trail.saved, "what failed is not remembered");
+                            let metadata = error.metadata().expect("an error of a flow");
+                            check_metadata(metadata, None, wish, &trail, decided);
                             check_error(error);
                         }
                     }
@@ -611,7 +569,8 @@ impl World {
     }
 
     /// What the service says, and what it will know of it.
-    fn token_answer(&mut self, dice: &mut impl Dice, wish: &Wish, trail: &Trail) -> Answer {
+    fn token_answer(&mut self, dice: &mut impl Dice, wish: &Wish, trail: &mut Trail) -> Answer {
+        trail.named = None;
         if dice.one_in(12) {
             return Err(failure(dice));
         }
@@ -646,17 +605,29 @@ impl World {
             4..=6 => ",\"refresh_in\":1",
             _ => "",
         };
+        let (to, client_info) = self.named(dice, wish, trail);
+        let refresh_token = format!("{CANARY}-refresh-{}", self.tokens);
+        let brings_refresh_token = match wish.to.whose {
+            Whose::Accounts(_) => !dice.one_in(4),
+            // Whatever they may be good for, they are not remembered.
+            Whose::BehalfOf(_) | Whose::Nobodys => dice.one_in(2),
+        };
+        let members = match brings_refresh_token {
+            true => format!(",\"refresh_token\":\"{refresh_token}\"{client_info}"),
+            false => client_info,
+        };
         let body = match dice.roll(12) {
             0 => format!("{{\"token_type\":\"{kind}\",\"access_token\":\"{token}\"}}"),
             1 => format!(
                 "{{\"token_type\":\"{kind}\",\"access_token\":\"{token}\",\"expires_in\":1}}trailing"
             ),
             _ => format!(
-                "{{\"token_type\":\"{kind}\",\"expires_in\":{life},\"access_token\":\"{token}\",\"id_token\":\"{CANARY}.id\",\"refresh_token\":\"{CANARY}.rt\"{refresh}}}"
+                "{{\"token_type\":\"{kind}\",\"expires_in\":{life},\"access_token\":\"{token}\",\"id_token\":\"{CANARY}.id\"{members}{refresh}}}"
             ),
         };
+        self.refresh_tokens.insert(refresh_token, to.clone());
         let issued = Issued {
-            to: wish.to.clone(),
+            to,
             kind,
             scopes: wish.scopes.clone(),
             certificate: trail.last_certificate,
@@ -670,6 +641,49 @@ impl World {
             0 => with_header(answered, "content-encoding", "gzip"),
             _ => answered,
         }
+    }
+
+    /// To whom a token is issued, and the member that says it: nothing, nonsense, or another user's than the account's at times.
+    fn named(&self, dice: &mut impl Dice, wish: &Wish, trail: &mut Trail) -> (Principal, String) {
+        let mut to = wish.to.clone();
+        let Whose::Accounts(user) = to.whose else {
+            return (to, String::new());
+        };
+        match (dice.roll(12), wish.grant.is_once()) {
+            (0, _) => (to, String::new()),
+            (1, _) => (to, format!(",\"client_info\":\"{CANARY}\"")),
+            (2, false) => {
+                let other = USERS
+                    .iter()
+                    .find(|other| **other != user)
+                    .expect("two users");
+                to.whose = Whose::Accounts(other);
+                trail.named = Some(other);
+                (to, client_info(other))
+            }
+            _ => {
+                trail.named = Some(user);
+                (to, client_info(user))
+            }
+        }
+    }
+
+    /// The refresh token of an account is one that this client was given for that user, in whichever tenant.
+    fn check_refresh_token(&self, wish: &Wish, sent: &Sent) {
+        if !matches!(wish.grant, wish::Grant::Account(_)) {
+            return;
+        }
+        let token = sent.field("refresh_token").expect("a refresh token");
+        let to = self.refresh_tokens.get(token).expect("one that was issued");
+        assert_eq!(
+            (to.whose, &to.issuer, &to.client, to.partition),
+            (
+                wish.to.whose,
+                &wish.to.issuer,
+                &wish.to.client,
+                wish.to.partition
+            )
+        );
     }
 
     /// A token is handed out only to whom it was issued, only while it serves, and only with its own certificate.
@@ -687,6 +701,12 @@ impl World {
             .get(token.secret().expose())
             .expect("a token that was issued");
         assert_eq!(issued.to, wish.to);
+        let named = match wish.to.whose {
+            // The refresh token says whose it is, if the answer does not.
+            Whose::Accounts(user) if trail.named.is_some() || !wish.grant.is_once() => Some(user),
+            Whose::Accounts(_) | Whose::BehalfOf(_) | Whose::Nobodys => None,
+        };
+        assert_eq!(token.account().map(Account::home_id), named);
         // I13: what it is, what it was answered as, and what was asked for.
         assert_eq!(issued.kind, wish.to.kind.as_str());
         assert_eq!(token.token_type(), wish.to.kind);
@@ -699,19 +719,11 @@ impl World {
             }
             _ => assert_eq!(binding, None),
         }
-        assert_eq!(
-            usize::from(token.attempts()),
-            if token.source() == TokenSource::Cache {
-                0
-            } else {
-                trail.sent
-            }
-        );
         if token.source() == TokenSource::Network {
             assert_eq!(issued.scopes, wish.scopes);
             return;
         }
-        assert!(!wish.once);
+        assert!(!wish.grant.is_once());
         // Rule 11: nothing older than the request, for whoever bypasses reading.
         assert!(!wish.bypass || issued.at.monotonic() >= trail.began);
         assert!(issued.scopes.is_superset(&wish.scopes));
@@ -736,120 +748,6 @@ impl World {
     }
 }
 
-/// A provider is asked once for each attempt, and once more only for a pair that was held for more than a minute (rule 3, I11).
-fn check_call(party: &Party, wish: &Wish, trail: &Trail, now: Now) {
-    let may_ask = matches!(
-        party.proof,
-        Proof::CertificateProvider { .. } | Proof::AssertionProvider | Proof::PairProvider
-    );
-    assert!(may_ask, "nobody brought a provider");
-    assert!(wish.to.kind == TokenKind::Bearer || party.proof != Proof::AssertionProvider);
-    if let Some(before) = &trail.answered {
-        let held = now.monotonic().saturating_sub(before.at);
-        assert!(
-            before.sent || held > Duration::from_secs(60),
-            "asked twice for one attempt"
-        );
-    }
-}
-
-fn check_request(party: &Party, wish: &Wish, send: &SendRequest, trail: &mut Trail) {
-    let request = send.request();
-    let sent = Sent::of(send);
-    // I06.
-    assert_eq!(request.method(), Method::POST);
-    assert_eq!(request.uri().scheme_str(), Some("https"));
-    assert_eq!(request.uri().query(), None);
-    assert!(
-        !request
-            .uri()
-            .authority()
-            .expect("a host")
-            .as_str()
-            .contains('@')
-    );
-    // I05, I07.
-    let mtls = sent.certificate.is_some();
-    assert!(
-        hosts::may_receive(&party.client, &party.listed, mtls, &sent.host),
-        "{} with {:?}",
-        sent.host,
-        party.client
-    );
-    assert!(
-        is_silent(&sent.url) && !sent.url.contains("evil"),
-        "{}",
-        sent.url
-    );
-    for (name, value) in request.headers() {
-        assert!(is_silent(value.to_str().expect("plain text")), "{name}");
-    }
-    check_form(party, wish, &sent, trail);
-}
-
-fn check_form(party: &Party, wish: &Wish, sent: &Sent, trail: &mut Trail) {
-    let pop = wish.to.kind == TokenKind::MtlsPop;
-    // Rule 8.
-    assert_eq!(sent.field("token_type"), pop.then_some("mtls_pop"));
-    assert_eq!(sent.field("req_cnf"), None);
-    assert_eq!(sent.field("client_id"), Some(party.client.id()));
-    assert_eq!(sent.field("fmi_path"), wish.to.fmi_path);
-    assert!(
-        !pop || sent.certificate.is_some(),
-        "PoP is never sent over plain TLS"
-    );
-    // I09, and rule 1: what is in the body follows from the credential, what is in the handshake from the binding certificate.
-    let answered = trail.answered.as_ref();
-    let assertion = sent.field("client_assertion");
-    let kind = sent.assertion_type();
-    match party.proof {
-        Proof::Secret => {
-            assert_eq!((kind, sent.certificate), (None, None));
-            assert!(sent.field("client_secret").is_some());
-        }
-        Proof::StaticAssertion => assert_eq!((kind, sent.certificate), (Some("jwt-bearer"), None)),
-        Proof::OwnClaims => assert_eq!((kind, sent.certificate), (Some("jwt-bearer"), None)),
-        Proof::AssertionProvider => {
-            let pair = answered.expect("asked");
-            assert_eq!((kind, sent.certificate), (Some("jwt-bearer"), None));
-            assert_eq!(assertion, pair.assertion.as_deref());
-        }
-        // I10: both halves are of the latest pair.
-        Proof::PairProvider => {
-            let pair = answered.expect("asked");
-            assert_eq!(assertion, pair.assertion.as_deref());
-            assert_eq!(sent.certificate, pair.certificate);
-            let expected = if pair.certificate.is_some() {
-                "jwt-pop"
-            } else {
-                "jwt-bearer"
-            };
-            assert_eq!(kind, Some(expected));
-        }
-        Proof::Certificate { over_mtls } | Proof::CertificateProvider { over_mtls } => {
-            assert_eq!(kind, (!pop).then_some("jwt-bearer"));
-            assert_eq!(sent.certificate.is_some(), pop || over_mtls);
-            if let Some(pair) = answered
-                && sent.certificate.is_some()
-            {
-                assert_eq!(sent.certificate, pair.certificate);
-            }
-        }
-    }
-    // I26: no assertion of ours, and none of a provider's, goes out twice.
-    let fixed = party.proof == Proof::StaticAssertion;
-    if let Some(assertion) = assertion.filter(|_| !fixed) {
-        assert!(
-            trail.assertions.insert(assertion.to_owned()),
-            "the same assertion again"
-        );
-    }
-    trail.last_certificate = sent.certificate;
-    if let Some(pair) = &mut trail.answered {
-        pair.sent = true;
-    }
-}
-
 fn document(dice: &mut impl Dice, bodies: &[&str]) -> Answer {
     if dice.one_in(8) {
         return Err(failure(dice));
@@ -857,17 +755,4 @@ fn document(dice: &mut impl Dice, bodies: &[&str]) -> Answer {
     let status = dice.pick(&[200, 200, 200, 200, 400, 404, 500, 302]);
     let body = dice.pick(bodies);
     answer(status, body).map(|response: Response<Body>| response)
-}
-
-/// I34 and I36: an error says nothing that it should not, in printable ASCII, and not much.
-fn check_error(error: &Error) {
-    let text = error.to_string();
-    assert!(is_silent(&text), "{text}");
-    assert_silent(error);
-    assert!(
-        text.bytes().all(|byte| (0x20..=0x7e).contains(&byte)),
-        "{text:?}"
-    );
-    assert!(text.len() <= 2_048);
-    assert!(!error.code().is_empty() && !error.advice().is_empty());
 }

@@ -4,13 +4,26 @@
     reason = "a test looks at one kind of step or value, and at the others only to go on"
 )]
 
+mod accounts;
 mod canary;
 mod certificates;
+mod claims;
+mod clients;
 mod compile_fail;
+mod crowd;
+mod federated;
 mod flows;
+mod grants;
 mod hosts;
 mod journey;
+mod load;
+mod memory;
+mod metadata;
+mod order;
+mod parameters;
 mod properties;
 mod purity;
 mod script;
+mod turns;
+mod users;
 mod walk;

@@ -271,7 +271,11 @@ proptest! {
         fmi_path in proptest::option::of(printable()),
         claims in proptest::option::of(object()),
         partition in proptest::option::of(printable()),
-        user in proptest::option::of(printable()),
+        client_claims in proptest::option::of(object()),
+        grant in 0..7_usize,
+        stands_on in printable(),
+        body in proptest::option::of((printable(), "[ -~\u{e9}]{0,20}")),
+        query in proptest::option::of((printable(), "[ -~\u{e9}]{0,20}")),
     ) {
         let client = Client::builder(id.as_str(), CONTOSO, Credential::secret(Secret::new(secret.as_str()))).build();
         prop_assume!(client.is_ok());
@@ -279,19 +283,9 @@ proptest! {
             ("client_id", id.clone()),
             ("client_secret", secret),
         ]);
-        let mut request = match user {
-            None => {
-                expected.insert("grant_type", "client_credentials".to_owned());
-                TokenRequest::for_app(scopes.clone())
-            }
-            Some(user) => {
-                expected.insert("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned());
-                expected.insert("requested_token_use", "on_behalf_of".to_owned());
-                expected.insert("assertion", user.clone());
-                TokenRequest::on_behalf_of(Secret::new(user), scopes.clone())
-            }
-        };
-        let reserved: &[&str] = if expected.contains_key("assertion") { &["openid", "profile", "offline_access"] } else { &[] };
+        let (mut request, of_grant) = granted_by(grant, &stands_on, &scopes);
+        expected.extend(of_grant);
+        let reserved: &[&str] = if grant == 0 { &[] } else { &["openid", "profile", "offline_access"] };
         let mut scope: Vec<&str> = Vec::new();
         // Each once, as it was written first.
         for name in scopes.iter().flat_map(|item| item.split(' ')).chain(reserved.iter().copied()) {
@@ -310,6 +304,16 @@ proptest! {
         if let Some(claims) = &claims {
             request = request.claims(Value::from(claims.clone()).to_string());
         }
+        if let Some(claims) = &client_claims {
+            request = request.client_claims(Value::from(claims.clone()).to_string());
+        }
+        if let Some((name, value)) = &body {
+            request = request.body_parameter(name, value);
+            expected.insert(name, value.clone());
+        }
+        if let Some((name, value)) = &query {
+            request = request.query_parameter(name, value);
+        }
         let Ok(plan) = request.plan(&client.expect("checked")) else {
             // What is refused was refused for a reason that is not the form's.
             return Ok(());
@@ -318,17 +322,29 @@ proptest! {
         let mut form = run.request().form.clone();
         let sent_claims = form.iter().position(|(name, _)| name == "claims").map(|place| form.remove(place).1);
         let sent_claims: Option<Value> = sent_claims.map(|text| serde_json::from_str(&text).expect("JSON"));
-        prop_assert_eq!(sent_claims, claims.map(Value::Object));
+        // One after the other, or the one that there is.
+        let claims = match (claims, client_claims) {
+            (Some(claims), Some(own)) => {
+                let mut claims = Value::Object(claims);
+                merge(&mut claims, &Value::Object(own));
+                Some(claims)
+            }
+            (one, other) => one.or(other).map(Value::Object),
+        };
+        prop_assert_eq!(sent_claims, claims);
         let names: BTreeSet<_> = form.iter().map(|(name, _)| name).collect();
         prop_assert_eq!(names.len(), form.len());
         let form: BTreeMap<_, _> = form.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         prop_assert_eq!(form, expected);
-        prop_assert_eq!(run.request().url.as_str(), "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token");
+        let url = url::Url::parse(&run.request().url).expect("a URL");
+        prop_assert_eq!(&url[..url::Position::AfterPath], "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token");
+        prop_assert_eq!(url.query_pairs().into_owned().collect::<Vec<_>>(), Vec::from_iter(query));
+        prop_assert_eq!(url.fragment(), None);
     }
 
     /// SEC-08: what has control characters or no meaning is refused before anything happens, and never half taken.
     #[test]
-    fn sec08_odd_fields_are_refused_or_harmless(value in text(), place in 0..7_usize) {
+    fn sec08_odd_fields_are_refused_or_harmless(value in text(), place in 0..12_usize) {
         let id = if place == 0 { value.as_str() } else { "app" };
         let client = match Client::builder(id, CONTOSO, Credential::secret(Secret::new("CANARY"))).build() {
             Ok(client) => client,
@@ -344,13 +360,24 @@ proptest! {
             4 => bearer().correlation_id(value.as_str()),
             5 => bearer().fmi_path(value.as_str()),
             6 => bearer().partition(value.as_str()),
+            7 => bearer().body_parameter("a", value.as_str()),
+            8 => bearer().body_parameter(value.as_str(), "a"),
+            9 => bearer().client_claims(value.as_str()),
+            10 => TokenRequest::redeeming(Secret::new("CANARY"), value.as_str(), ["scope"]),
+            11 => TokenRequest::for_account(Account::from_home_id(&value), ["scope"]).bypassing_cache(),
             _ => bearer(),
         };
         match request.plan(&client) {
             Err(error) => prop_assert!(is_silent(&error.to_string())),
             Ok(plan) => {
-                prop_assert!(place > 5 || !value.chars().any(char::is_control) || place == 3, "{:?}", value);
+                // Line breaks and tabs are blanks in JSON.
+                let is_json = place == 3 || place == 9;
+                prop_assert!(is_json || !value.chars().any(char::is_control), "{:?}", value);
                 let sent = Script::new().run(&plan);
+                if place == 11 {
+                    prop_assert_eq!(code(&sent), Some("no_tokens_found"));
+                    return Ok(());
+                }
                 let url = &sent.request().url;
                 let tenant = if place == 2 { value.as_str() } else { "contoso.com" };
                 prop_assert_eq!(url, &format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"));
@@ -433,6 +460,74 @@ proptest! {
     }
 }
 
+/// A request of each grant, and what its form has for it.
+fn granted_by(
+    grant: usize,
+    stands_on: &str,
+    scopes: &[String],
+) -> (TokenRequest, Vec<(&'static str, String)>) {
+    let secret = || Secret::new(stands_on);
+    let scopes = scopes.iter().cloned();
+    let redirect = "https://app.example/cb";
+    let id = "33333333-3333-3333-3333-333333333333";
+    let (request, kind, mut fields) = match grant {
+        0 => (TokenRequest::for_app(scopes), "client_credentials", vec![]),
+        1 => {
+            let fields = vec![
+                ("requested_token_use", "on_behalf_of"),
+                ("assertion", stands_on),
+            ];
+            let kind = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+            (TokenRequest::on_behalf_of(secret(), scopes), kind, fields)
+        }
+        2 => {
+            let fields = vec![("refresh_token", stands_on)];
+            (
+                TokenRequest::refreshing(secret(), scopes),
+                "refresh_token",
+                fields,
+            )
+        }
+        3 | 4 => {
+            let fields = vec![("code", stands_on), ("redirect_uri", redirect)];
+            let request = TokenRequest::redeeming(secret(), redirect, scopes);
+            (request, "authorization_code", fields)
+        }
+        _ => {
+            let fields = vec![("user_federated_identity_credential", stands_on)];
+            let user = match grant {
+                5 => User::ObjectId(id.to_owned()),
+                _ => User::PrincipalName(stands_on.to_owned()),
+            };
+            let request = TokenRequest::federated_user(secret(), user, scopes);
+            (request, "user_fic", fields)
+        }
+    };
+    fields.push(("grant_type", kind));
+    if grant >= 2 {
+        fields.push(("client_info", "1"));
+    }
+    let request = match grant {
+        4 => {
+            fields.push(("code_verifier", stands_on));
+            request.code_verifier(secret())
+        }
+        5 => {
+            fields.push(("user_id", id));
+            request
+        }
+        6 => {
+            fields.push(("username", stands_on));
+            request
+        }
+        _ => request,
+    };
+    let fields = fields
+        .into_iter()
+        .map(|(name, value)| (name, value.to_owned()));
+    (request, fields.collect())
+}
+
 fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
@@ -463,7 +558,7 @@ proptest! {
 
     /// IMP-20: the provider returns another pair at each call, wherever the flow waits and for however long.
     #[test]
-    fn i10_assertion_handshake_key_and_result_are_of_one_pair(
+    fn imp20_i10_assertion_handshake_key_and_result_are_of_one_pair(
         waits in vec((select(vec!["TakeTurn token", "LoadCache token", "TakeTurn region", "LoadCache throttle", "SendRequest"]), 0..100_u64), 0..4),
         bound in vec(any::<bool>(), 4),
         retried in any::<bool>(),
@@ -656,7 +751,7 @@ proptest! {
 
     /// I37: taken whole in lower case, or refused whole.
     #[test]
-    fn i37_a_region_is_never_repaired(name in prop_oneof![text(), "[a-zA-Z0-9]{0,40}"]) {
+    fn sec07_i37_a_region_is_never_repaired(name in prop_oneof![text(), "[a-zA-Z0-9]{0,40}"]) {
         let valid = (1..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         match Region::parse(&name) {
             Ok(region) => {
@@ -684,6 +779,9 @@ struct Facts {
     fmi_path: Option<&'static str>,
     assertion_fmi_path: Option<&'static str>,
     partition: Option<&'static str>,
+    client_claims: Option<&'static str>,
+    body: Option<&'static str>,
+    query: Option<&'static str>,
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
@@ -698,22 +796,22 @@ fn facts() -> impl Strategy<Value = Facts> {
         select(vec!["a", "b", "a|b"]),
         proptest::option::of(1..3_u32),
         name(),
-        name(),
-        name(),
-        name(),
+        (name(), name(), name()),
+        (name(), name(), name()),
     )
-        .prop_map(
-            |(host, tenant, client, pop, user, fmi_path, assertion_fmi_path, partition)| Facts {
-                host,
-                tenant,
-                client,
-                pop,
-                user,
-                fmi_path,
-                assertion_fmi_path,
-                partition,
-            },
-        )
+        .prop_map(|(host, tenant, client, pop, user, names, further)| Facts {
+            host,
+            tenant,
+            client,
+            pop,
+            user,
+            fmi_path: names.0,
+            assertion_fmi_path: names.1,
+            partition: names.2,
+            client_claims: further.0,
+            body: further.1,
+            query: further.2,
+        })
 }
 
 impl Facts {
@@ -744,6 +842,15 @@ impl Facts {
         if let Some(name) = self.partition {
             request = request.partition(name);
         }
+        if let Some(name) = self.client_claims {
+            request = request.client_claims(json!({ name: 1 }).to_string());
+        }
+        if let Some(name) = self.body {
+            request = request.body_parameter(name, "x");
+        }
+        if let Some(value) = self.query {
+            request = request.query_parameter("x", value);
+        }
         let run = run(
             Script::new().pairs([pair(self.pop.unwrap_or(9))]),
             request,
@@ -759,7 +866,7 @@ proptest! {
 
     /// RUN-02: two requests share an entry if all that tells tokens apart is equal, and only then.
     #[test]
-    fn i15_keys_are_equal_exactly_if_all_fields_are(one in facts(), change in 0..9, other in facts()) {
+    fn i15_keys_are_equal_exactly_if_all_fields_are(one in facts(), change in 0..12, other in facts()) {
         let mut two = one.clone();
         match change {
             0 => two.host = other.host,
@@ -770,6 +877,9 @@ proptest! {
             5 => two.fmi_path = other.fmi_path,
             6 => two.assertion_fmi_path = other.assertion_fmi_path,
             7 => two.partition = other.partition,
+            8 => two.client_claims = other.client_claims,
+            9 => two.body = other.body,
+            10 => two.query = other.query,
             _ => two = other,
         }
         let (first, second) = (one.keys(&["s"]), two.keys(&["s"]));
@@ -931,6 +1041,7 @@ fn r12_exactly_what_may_pass_is_tried_once_more_without_an_answer() {
         (Timeout, None),
         (Tls, Some("tls_failed")),
         (TooLarge, Some("response_too_large")),
+        (Garbled, Some("invalid_token_response")),
         (CertificateNotRequested, Some("certificate_not_requested")),
         (CertificateRejected, Some("client_certificate_rejected")),
     ];
@@ -1021,7 +1132,7 @@ proptest! {
 
 /// SEC-06, T10: the table of lifetimes.
 #[test]
-fn t10_lifetimes_are_taken_by_one_table() {
+fn sec06_t10_lifetimes_are_taken_by_one_table() {
     let rows: &[(&str, Option<u64>)] = &[
         ("0", Some(0)),
         ("1", Some(1)),
@@ -1067,7 +1178,7 @@ fn t10_lifetimes_are_taken_by_one_table() {
 
 /// SEC-05, SEC-04: what is not one plain JSON object is no answer.
 #[test]
-fn t07_what_is_not_one_plain_object_is_no_answer() {
+fn sec05_t07_what_is_not_one_plain_object_is_no_answer() {
     let good = r#""token_type":"Bearer","access_token":"CANARY","expires_in":3600"#;
     let nested = |depth: usize| {
         format!(
@@ -1162,7 +1273,7 @@ fn t07_what_is_not_one_plain_object_is_no_answer() {
 
 /// SEC-09, T12: compared without case, missing and different are told apart, and the name is shown short and escaped.
 #[test]
-fn i13_no_other_kind_of_token_is_taken_for_the_one_asked_for() {
+fn sec09_i13_no_other_kind_of_token_is_taken_for_the_one_asked_for() {
     let client = client(Credential::certificate(numbered(RSA, 1)));
     let long = format!("\"{}\"", "x".repeat(10_000));
     let missing = "token_type_missing";
@@ -1260,7 +1371,7 @@ proptest! {
 
     /// I34, I36, T09: nothing that a service wrote is in an error's text, but for its checked code, suberror, numbers and id.
     #[test]
-    fn i36_errors_are_short_printable_and_silent(
+    fn sec01_i36_errors_are_short_printable_and_silent(
         status in select(vec![200_u16, 302, 400, 401, 408, 429, 500]),
         error in prop_oneof![text(), "[a-z_]{1,20}"],
         mut body in object(),
@@ -1311,7 +1422,7 @@ enum Wrong {
 
 /// RUN-14: of any two faults the earlier one is reported, and what comes later has not been touched.
 #[test]
-fn r16_the_earlier_of_two_faults_is_reported() {
+fn run14_r16_the_earlier_of_two_faults_is_reported() {
     use Wrong::*;
     let order = [
         (ClientId, "invalid_client_id"),

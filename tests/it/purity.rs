@@ -201,7 +201,7 @@ fn paths(tokens: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn the_core_names_no_clock_no_file_no_socket_no_thread_and_no_dice() {
+fn run16_the_core_names_no_clock_no_file_no_socket_no_thread_and_no_dice() {
     let files = sources(&root().join("src"));
     assert!(files.len() > 30, "only {} files", files.len());
     for file in files {

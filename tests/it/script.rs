@@ -21,8 +21,8 @@ pub(crate) type Answer = Result<Response<Body>, Failure>;
 
 /// The outside world of a few flows: a memory that they share, and what everybody in it says.
 ///
-/// Unsaid, providers answer with a plain assertion or with certificate 1, services grant what they are asked for, IMDS says
-/// `eastus`, every host is known, signers sign, nobody waits and nothing takes any time.
+/// Unsaid, providers answer with a plain assertion or with certificate 1, services grant what they are asked for and say that
+/// every user is Alice, IMDS says `eastus`, every host is known, signers sign, nobody waits and nothing takes any time.
 pub(crate) struct Script {
     pub(crate) memory: Memory,
     pub(crate) now: Now,
@@ -31,7 +31,7 @@ pub(crate) struct Script {
     answers: VecDeque<Answer>,
     regions: VecDeque<Answer>,
     instances: VecDeque<Answer>,
-    signatures: VecDeque<Failure>,
+    signatures: VecDeque<Result<(), Failure>>,
     turns: VecDeque<Ahead>,
     takes: HashMap<&'static str, VecDeque<Duration>>,
     cache_works: bool,
@@ -121,6 +121,31 @@ pub(crate) fn with_header(answer: Answer, name: &'static str, value: &str) -> An
         response.headers_mut().append(name, value);
         response
     })
+}
+
+/// The home account ids of two users.
+pub(crate) const ALICE: &str = "alice-0.home-0";
+pub(crate) const BOB: &str = "bob-0.home-0";
+
+/// `client_info` of the user with this home account id, as a member of a token response.
+pub(crate) fn client_info(home_id: &str) -> String {
+    use base64::Engine;
+    let (uid, utid) = home_id.split_once('.').expect("uid.utid");
+    let json = format!("{{\"uid\":\"{uid}\",\"utid\":\"{utid}\"}}");
+    let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json);
+    format!(",\"client_info\":\"{encoded}\"")
+}
+
+/// A token response about a user, with the tokens of this number.
+pub(crate) fn granting_user(kind: &str, home_id: &str, number: u32, rest: &str) -> Answer {
+    let client_info = client_info(home_id);
+    granting(
+        kind,
+        &format!("CANARY-token-{number}"),
+        &format!(
+            ",\"refresh_token\":\"CANARY-refresh-{number}\",\"id_token\":\"CANARY.id.{number}\"{client_info}{rest}"
+        ),
+    )
 }
 
 /// A token response.
@@ -214,7 +239,13 @@ impl Script {
 
     /// The signer, asked next, fails.
     pub(crate) fn signer_fails(mut self, kind: FailureKind) -> Self {
-        self.signatures.push_back(failure(kind));
+        self.signatures.push_back(Err(failure(kind)));
+        self
+    }
+
+    /// The signer, asked next, signs.
+    pub(crate) fn signer_works(mut self) -> Self {
+        self.signatures.push_back(Ok(()));
         self
     }
 
@@ -327,19 +358,22 @@ impl Script {
             }
             Step::SignAssertion(sign) => {
                 run.signed.push(sign.input().clone());
-                let signature = match self.signatures.pop_front() {
-                    Some(failure) => Err(failure),
-                    None => Ok(signature(sign.input().algorithm())),
-                };
+                let signed = self.signatures.pop_front().unwrap_or(Ok(()));
+                let signature = signed.map(|()| signature(sign.input().algorithm()));
                 sign.resume(signature, self.now)
             }
             Step::SendRequest(send) => {
                 let sent = Sent::of(&send);
                 let kind = sent.field("token_type").unwrap_or("Bearer").to_owned();
+                let names_user = sent.field("client_info") == Some("1");
                 run.sent.push(sent);
                 self.granted += 1;
-                let token = format!("CANARY-token-{}", self.granted);
-                let granted = granting(&kind, &token, ",\"expires_in\":3600");
+                let (number, life) = (self.granted, ",\"expires_in\":3600");
+                let granted = if names_user {
+                    granting_user(&kind, ALICE, number, life)
+                } else {
+                    granting(&kind, &format!("CANARY-token-{number}"), life)
+                };
                 let answer = self.answers.pop_front().unwrap_or(granted);
                 send.resume(answer, self.now)
             }
@@ -435,6 +469,7 @@ pub(crate) fn name(step: &Step) -> &'static str {
                 "LoadCache region",
                 "LoadCache instance",
                 "LoadCache throttle",
+                "LoadCache refresh token",
             ];
             names[subject(load.key())]
         }
@@ -459,6 +494,7 @@ pub(crate) fn name(step: &Step) -> &'static str {
                 "SaveCache region",
                 "SaveCache instance",
                 "SaveCache throttle",
+                "SaveCache refresh token",
             ];
             names[subject(save.key())]
         }
@@ -469,9 +505,15 @@ pub(crate) fn name(step: &Step) -> &'static str {
 /// A key does not say what it is for, except to whoever prints it.
 fn subject(key: &PartitionKey) -> usize {
     let key = format!("{key:?}");
-    let kinds = ["Tokens {", "Region {", "Instance {", "Throttle {"];
+    let kinds = [
+        "Tokens {",
+        "Region {",
+        "Instance {",
+        "Throttle {",
+        "RefreshToken {",
+    ];
     let found = kinds.iter().position(|kind| key.starts_with(kind));
-    found.expect("one of the four kinds of key")
+    found.expect("one of the five kinds of key")
 }
 
 pub(crate) fn seed(number: u8) -> Seed {

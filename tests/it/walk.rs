@@ -40,13 +40,22 @@ const PICTURE: &[(&str, &str)] = &[
     ("LoadCache token", "LoadCache instance"),
     ("LoadCache token", "LoadCache throttle"),
     ("LoadCache token", "Done"),
+    ("LoadCache token", "LoadCache refresh token"),
     ("TakeTurn token", "LoadCache token"),
+    ("TakeTurn token", "LoadCache refresh token"),
     ("TakeTurn token", "ObtainAssertion"),
     ("TakeTurn token", "ObtainCertificate"),
     ("TakeTurn token", "LoadCache region"),
     ("TakeTurn token", "LoadCache instance"),
     ("TakeTurn token", "LoadCache throttle"),
     ("TakeTurn token", "Done"),
+    // Of the account that the request is for.
+    ("LoadCache refresh token", "ObtainAssertion"),
+    ("LoadCache refresh token", "ObtainCertificate"),
+    ("LoadCache refresh token", "LoadCache region"),
+    ("LoadCache refresh token", "LoadCache instance"),
+    ("LoadCache refresh token", "LoadCache throttle"),
+    ("LoadCache refresh token", "Done"),
     // Before the cache if the answer names the key; to the turn if that very key was offered and missed.
     ("ObtainAssertion", "LoadCache token"),
     ("ObtainAssertion", "TakeTurn token"),
@@ -109,11 +118,14 @@ const PICTURE: &[(&str, &str)] = &[
     ("Pause", "ObtainAssertion"),
     ("Pause", "ObtainCertificate"),
     ("Pause", "LoadCache throttle"),
+    ("SendRequest", "SaveCache refresh token"),
+    ("SaveCache refresh token", "SaveCache token"),
+    ("SaveCache refresh token", "Done"),
     ("SaveCache token", "Done"),
 ];
 
 #[test]
-fn every_walk_stays_in_the_picture_and_the_picture_holds_no_more() {
+fn run15_every_walk_stays_in_the_picture_and_the_picture_holds_no_more() {
     let halves = std::thread::scope(|scope| {
         let walks = [0, 1].map(|half| scope.spawn(move || walk(half)));
         walks.map(|walk| walk.join().expect("every walk ends well"))

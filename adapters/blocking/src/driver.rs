@@ -112,6 +112,7 @@ fn turn(shared: &Shared, key: &FlightKey, deadline: Duration) -> (Turn, Option<H
     match shared.state.turns().take(key, channel) {
         Taken::Mine(held) => (Turn::Mine, Some(held)),
         Taken::Wait(receiver) => {
+            shared.state.observe(Event::waiting);
             match receiver.recv_timeout(shared.state.clock().until(deadline)) {
                 Ok(handed) => handed.into_turn(),
                 // A turn that comes too late goes on to the next when the receiver is dropped.

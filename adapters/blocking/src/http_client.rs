@@ -13,7 +13,7 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, NextTimeout, TcpConnector};
 use ureq::{Agent, Proxy};
 
-use crate::connector::TlsConnector;
+use crate::connector::{Connecting, TlsConnector};
 
 /// How many certificates keep their connections at once.
 const MOST_IDENTITIES: usize = 32;
@@ -110,13 +110,14 @@ fn agent(network: &Network, proxy: Option<Proxy>, config: ClientConfig, mutual: 
         .proxy(proxy)
         .timeout_connect(Some(network.connect_limit()))
         .build();
-    let connector =
+    let chain =
         ().chain(ConnectProxyConnector::default())
             .chain(TcpConnector::default())
             .chain(TlsConnector {
                 config: Arc::new(config),
                 mutual,
             });
+    let connector = Connecting(chain);
     Agent::with_parts(settings, connector, Names(network.clone()))
 }
 
@@ -151,6 +152,9 @@ fn exchange(
         )
     };
     let (head, mut body) = answer.map_err(|error| failure(&error))?.into_parts();
+    if entra_adapter::contradicts_itself(&head.headers) {
+        return Err(Failure::new(FailureKind::Garbled));
+    }
     let announced = body
         .content_length()
         .and_then(|length| usize::try_from(length).ok())
@@ -185,11 +189,14 @@ fn failure(error: &ureq::Error) -> Failure {
         | ureq::Error::ConnectionFailed
         | ureq::Error::ConnectProxyFailed(_) => Failure::new(FailureKind::Connect),
         ureq::Error::Tls(_) => Failure::new(FailureKind::Tls),
-        ureq::Error::LargeResponseHeader(..) | ureq::Error::BodyExceedsLimit(_) => {
+        ureq::Error::LargeResponseHeader(..)
+        | ureq::Error::BodyExceedsLimit(_)
+        | ureq::Error::Protocol(ureq_proto::Error::HttpParseTooManyHeaders) => {
             Failure::new(FailureKind::TooLarge)
         }
+        ureq::Error::Protocol(_) => Failure::new(FailureKind::Garbled),
         ureq::Error::Io(error) => entra_adapter::failure(error),
-        // Everything else is an answer that is no HTTP, or an early end.
+        ureq::Error::Other(error) => entra_adapter::failure(&**error),
         _ => Failure::new(FailureKind::Closed),
     }
 }

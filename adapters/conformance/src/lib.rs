@@ -64,7 +64,7 @@ pub trait Driver: 'static {
     ) -> Result<http::Response<Body>, Failure>;
 }
 
-/// Gets many tokens at once, one thread each.
+/// Gets many tokens at once, one thread each. The stacks are small, for ten thousand of them.
 pub(crate) fn at_once<D: Driver>(
     client: &D::Client,
     requests: Vec<TokenRequest>,
@@ -73,7 +73,10 @@ pub(crate) fn at_once<D: Driver>(
         .into_iter()
         .map(|request| {
             let client = client.clone();
-            std::thread::spawn(move || D::token(&client, &request))
+            std::thread::Builder::new()
+                .stack_size(512 * 1_024)
+                .spawn(move || D::token(&client, &request))
+                .unwrap()
         })
         .collect();
     threads

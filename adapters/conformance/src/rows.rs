@@ -1,17 +1,23 @@
 //! The rows, by subject. Each is named after what it shows and the acceptance row it stands for.
 
+mod attempts;
 mod binding;
+mod bound;
 mod faults;
 mod flights;
 mod rotation;
 mod routes;
+mod transport;
 mod users;
 
+pub use attempts::*;
 pub use binding::*;
+pub use bound::*;
 pub use faults::*;
 pub use flights::*;
 pub use rotation::*;
 pub use routes::*;
+pub use transport::*;
 pub use users::*;
 
 /// Makes a test of each row for a driver.
@@ -19,16 +25,20 @@ pub use users::*;
 macro_rules! rows {
     ($driver:ty) => {
         $crate::rows!(@each $driver:
-            cfg01_bind01_bind02_a_pop_token_is_bound_to_the_certificate_of_the_handshake
+            cfg01_req02_req04_bind01_bind02_a_pop_token_is_bound_to_the_certificate_of_the_handshake
             imp01_a_pair_moves_the_request_to_mtls_and_the_token_stays_bearer
             imp02_an_assertion_alone_stays_on_plain_tls_and_shows_no_certificate
-            imp03_a_pair_and_pop
+            imp03_cfg02_req03_bind01_bind02_a_pair_and_pop
             imp30_send_over_mtls_presents_and_signs
             sni01_a_plain_certificate_signs_and_is_not_presented
             sni01_an_rsa_certificate_signs_too
             a_secret_gets_a_token
             two_legs_hand_the_first_token_on_as_a_bound_assertion
-            bind03_to_bind07_the_resource_takes_the_token_over_its_own_certificate_only
+            bind03_bind07_plat02_the_resource_takes_the_token_over_its_own_certificate
+            bind04_to_bind06_the_resource_refuses_the_token_in_any_other_way
+            cache02_a_certificate_renewed_with_its_old_key_gets_a_token_of_its_own
+            http04_many_at_once_with_one_certificate_get_equal_results
+            http05_many_at_once_with_different_certificates_mix_nothing
             cfg08_a_key_that_only_signs_serves_for_everything
             cfg06_a_certificate_without_its_key_does_not_build
             imp05_imp06_without_a_region_nobody_connects
@@ -38,11 +48,11 @@ macro_rules! rows {
             route03_the_region_comes_from_the_metadata_service
             imp09_a_region_that_is_not_found_never_means_plain
             imp11_a_hit_asks_nobody
-            run01_a_hundred_cold_callers_make_one_request
+            run01_ten_thousand_cold_callers_make_one_request
             run03_whoever_waited_for_a_failure_gets_it
             run05_a_stalled_key_delays_no_other
             run06_a_token_that_gets_old_is_renewed_once
-            http02_one_certificate_one_connection
+            http02_a_thousand_requests_with_one_certificate_share_one_pool
             http03_a_thousand_rotations_over_tls12_show_the_new_certificate_each_time
             http03_a_thousand_rotations_over_tls13_show_the_new_certificate_each_time
             imp20_a_provider_that_rotates_on_every_call_never_produces_a_mixed_pair
@@ -58,6 +68,16 @@ macro_rules! rows {
             imp23_imp24_a_provider_that_fails_hangs_or_panics_ends_its_own_request_only
             imp28_a_mismatch_is_reported_and_not_repeated
             plat03_both_versions_of_tls_are_spoken
+            imp21_the_second_attempt_takes_the_second_pair_whole
+            run03_whoever_waited_for_a_throttled_leader_sends_nothing
+            run11_a_request_timeout_is_tried_once_more
+            run11_a_refused_connection_is_tried_once_more
+            run04_http06_a_caller_that_is_torn_away_gives_its_turn_to_the_next
+            imp24_a_provider_that_asks_its_own_client_ends_in_time
+            http01_a_proxy_is_for_entra_and_never_for_the_metadata_service
+            sec10_plat03_a_server_of_tls11_gets_nothing
+            plat03_bind03_the_resource_is_called_over_both_versions_of_tls
+            run16_the_steps_are_those_of_the_table
             sec01_no_secret_in_any_event_or_error
             imp01_on_behalf_of_a_user_over_mtls
             imp01_a_code_and_its_account_over_mtls

@@ -1,7 +1,7 @@
 //! The world that the rows run in: an emulator with registered applications, and clients that reach it under the true names.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use entra_adapter::{ClientIdentity, Network, ProvidedAssertion, Resolve};
 use entra_emulator::{
@@ -21,6 +21,10 @@ pub const ISSUER: &str = "https://issuer.example/";
 pub const SUBJECT: &str = "workload";
 /// What the rows ask for.
 pub const SCOPE: &str = "https://vault.azure.net/.default";
+
+/// RSA keys take long to make, so every world has the same one, in a certificate of its own.
+static RSA: LazyLock<TestIdentity> =
+    LazyLock::new(|| TestIdentity::generate(KeyKind::Rsa2048, "rsa").unwrap());
 
 /// An emulator and the identities that its application knows.
 #[expect(clippy::exhaustive_structs, reason = "rows read it, nobody else does")]
@@ -50,7 +54,7 @@ impl World {
     #[must_use]
     pub fn with(configure: impl FnOnce(EmulatorBuilder) -> EmulatorBuilder) -> Self {
         let alpha = TestIdentity::generate(KeyKind::P256, "alpha").unwrap();
-        let rsa = TestIdentity::generate(KeyKind::Rsa2048, "rsa").unwrap();
+        let rsa = RSA.renew().unwrap();
         let application = Application::new(CLIENT_ID)
             .secret(SECRET)
             .certificate(alpha.certificate_der())

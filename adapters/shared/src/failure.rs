@@ -6,16 +6,47 @@
 )]
 
 use std::error::Error;
-use std::io;
+use std::{fmt, io};
 
 use entra_proto::{Failure, FailureKind};
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use rustls::AlertDescription;
 
 use crate::tls::NotPresented;
 
+/// Why there is no connection: nothing of the request was sent, and no client certificate was shown.
+#[derive(Debug)]
+pub struct Unconnected(Box<dyn Error + Send + Sync>);
+
+impl Unconnected {
+    /// For this reason.
+    pub fn new(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(reason.into())
+    }
+
+    /// Because it took too long.
+    #[must_use]
+    pub fn in_time() -> Self {
+        Self::new(io::Error::from(io::ErrorKind::TimedOut))
+    }
+}
+
+impl fmt::Display for Unconnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no connection")
+    }
+}
+
+impl Error for Unconnected {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
 /// Finds an error of type `E` among an error and its sources. What hides inside an `io::Error` is no source of it, so that is
 /// looked into as well.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+pub fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<E>() {
@@ -53,7 +84,15 @@ pub fn failure(error: &(dyn Error + 'static)) -> Failure {
         };
         return Failure::new(kind).reporting(tls.to_string());
     }
-    let Some(io) = find::<io::Error>(error) else {
+    let io = find::<io::Error>(error);
+    if find::<Unconnected>(error).is_some() {
+        let failure = Failure::new(FailureKind::Connect);
+        return match io {
+            Some(io) => failure.reporting(io.kind().to_string()),
+            None => failure,
+        };
+    }
+    let Some(io) = io else {
         return Failure::new(FailureKind::Closed);
     };
     let kind = match io.kind() {
@@ -63,10 +102,19 @@ pub fn failure(error: &(dyn Error + 'static)) -> Failure {
         | io::ErrorKind::NetworkUnreachable
         | io::ErrorKind::AddrNotAvailable
         | io::ErrorKind::NotFound => FailureKind::Connect,
+        // What TLS has to say of invalid data was found above: this is HTTP that can't be read, such as a chunk without a size.
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => FailureKind::Garbled,
         // Resets, broken pipes, early ends, and whatever else ends a connection.
         _ => FailureKind::Closed,
     };
     Failure::new(kind).reporting(io.kind().to_string())
+}
+
+/// An answer that names both a length and chunks contradicts itself about where it ends; what comes after it may be meant for
+/// somebody else (RFC 9112 §6.3).
+#[must_use]
+pub fn contradicts_itself(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
 }
 
 /// The peer refused the certificate that was presented, or wants one (RFC 8446 §6.2).

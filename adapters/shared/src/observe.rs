@@ -19,6 +19,15 @@ pub struct Event {
 pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
 impl Event {
+    /// Somebody else has the turn that was asked for.
+    #[must_use]
+    pub fn waiting() -> Self {
+        Self {
+            step: "TakeTurn",
+            detail: "waits for the flight that is on".to_owned(),
+        }
+    }
+
     /// What the service answered.
     #[must_use]
     pub fn answered(answer: &Result<http::Response<Body>, Failure>) -> Self {

@@ -109,11 +109,14 @@ async fn turn(shared: &Shared, key: &FlightKey) -> (Turn, Option<Held<Waker>>) {
     };
     match shared.state.turns().take(key, channel) {
         Taken::Mine(held) => (Turn::Mine, Some(held)),
-        Taken::Wait(receiver) => match receiver.await {
-            Ok(handed) => handed.into_turn(),
-            // Only if the turns themselves were dropped, which this client holds.
-            Err(_) => (Turn::Failed(Error::cancelled()), None),
-        },
+        Taken::Wait(receiver) => {
+            shared.state.observe(Event::waiting);
+            match receiver.await {
+                Ok(handed) => handed.into_turn(),
+                // Only if the turns themselves were dropped, which this client holds.
+                Err(_) => (Turn::Failed(Error::cancelled()), None),
+            }
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `entra-proto` on tokio, with reqwest and rustls.
+//! `entra-proto` on tokio, with hyper and rustls.
 //!
 //! ```no_run
 //! use entra_tokio::{
@@ -31,15 +31,16 @@
 //! ```
 //!
 //! Nothing is decided here: the core says which request goes over which transport, and this crate does it. Each certificate has
-//! a reqwest client of its own, with its own connections; none is ever swapped inside one.
+//! its own connections; none is ever swapped inside one.
 
 #![forbid(unsafe_code)]
 
 mod client;
+mod connector;
 mod driver;
 mod http_client;
 mod provider;
-mod watch;
+mod sender;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{

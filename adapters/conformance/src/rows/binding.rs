@@ -6,12 +6,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use entra_adapter::{BuildError, ClientIdentity, ProvidedAssertion};
-use entra_emulator::{Application, KeyKind, TENANT_ID, TestIdentity};
-use entra_proto::{Body, Credential, Secret, TokenKind, TokenRequest};
+use entra_emulator::{Application, KeyKind, RequestRecord, TENANT_ID, TestIdentity};
+use entra_proto::{Credential, Secret, TokenKind, TokenRequest};
 use rustls::sign::{Signer, SigningKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
-use crate::world::{CLIENT_ID, SECRET, World, bearer, identity, pop};
+use super::bound::to_the_resource;
+use crate::world::{CLIENT_ID, SCOPE, SECRET, World, bearer, identity, pop};
 use crate::{Assertions, Driver, Setup};
 
 const MTLS_HOST: &str = "westus3.mtlsauth.microsoft.com";
@@ -20,14 +21,20 @@ const JWT_POP: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-pop";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The claims of a JWT, as text: enough to look for a member.
-fn claims(token: &Secret) -> String {
+pub(super) fn claims(token: &Secret) -> String {
     let payload = token.expose().split('.').nth(1).unwrap();
     String::from_utf8(URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-/// CFG-01, BIND-01, BIND-02, REQ-02, REQ-04: the leaf in the server's record is the one configured, and the token names it.
-pub fn cfg01_bind01_bind02_a_pop_token_is_bound_to_the_certificate_of_the_handshake<D: Driver>() {
+/// The server demands a certificate. The leaf in its record is the one configured, and the token names it.
+pub fn cfg01_req02_req04_bind01_bind02_a_pop_token_is_bound_to_the_certificate_of_the_handshake<
+    D: Driver,
+>() {
     let world = World::new();
+    world.emulator.set_fault(
+        entra_emulator::Target::host(MTLS_HOST),
+        entra_emulator::Fault::RequireClientCertificate,
+    );
     let client = D::build(world.with_certificate(&world.alpha, |credential| credential)).unwrap();
     let token = D::token(&client, &pop()).unwrap();
     assert_eq!(token.token_type(), TokenKind::MtlsPop);
@@ -37,8 +44,11 @@ pub fn cfg01_bind01_bind02_a_pop_token_is_bound_to_the_certificate_of_the_handsh
         request.client_certificate.as_deref(),
         Some(world.alpha.certificate_der())
     );
-    assert_eq!(request.form_value("token_type"), Some("mtls_pop"));
-    assert_eq!(request.form_value("client_assertion"), None);
+    assert_eq!(
+        request.url(),
+        format!("https://{MTLS_HOST}/{TENANT_ID}/oauth2/v2.0/token")
+    );
+    assert_bound_form(&request);
     let named = token
         .binding_certificate()
         .unwrap()
@@ -46,6 +56,23 @@ pub fn cfg01_bind01_bind02_a_pop_token_is_bound_to_the_certificate_of_the_handsh
         .to_string();
     assert_eq!(named, world.alpha.thumbprint());
     assert!(claims(token.secret()).contains(&format!("\"cnf\":{{\"x5t#S256\":\"{named}\"}}")));
+}
+
+/// The form of a PoP request whose certificate is in the handshake alone: these fields and no others.
+pub(super) fn assert_bound_form(request: &RequestRecord) {
+    let mut form: Vec<(&str, &str)> = request
+        .form
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    form.sort_unstable();
+    let expected = [
+        ("client_id", CLIENT_ID),
+        ("grant_type", "client_credentials"),
+        ("scope", SCOPE),
+        ("token_type", "mtls_pop"),
+    ];
+    assert_eq!(form, expected);
 }
 
 /// IMP-01: implicit mTLS.
@@ -65,7 +92,9 @@ pub fn imp01_a_pair_moves_the_request_to_mtls_and_the_token_stays_bearer<D: Driv
         Some(world.alpha.certificate_der())
     );
     assert_eq!(request.form_value("client_assertion_type"), Some(JWT_POP));
-    assert_eq!(request.form_value("token_type"), None);
+    for absent in ["token_type", "req_cnf", "client_secret"] {
+        assert_eq!(request.form_value(absent), None);
+    }
 }
 
 /// IMP-02: no certificate, no mutual TLS, not even for a server that asks.
@@ -92,28 +121,37 @@ pub fn imp02_an_assertion_alone_stays_on_plain_tls_and_shows_no_certificate<D: D
     );
 }
 
-/// IMP-03, CFG-02, REQ-03.
-pub fn imp03_a_pair_and_pop<D: Driver>() {
+/// The pair's assertion word for word, its leaf in the handshake, and a token that names it.
+pub fn imp03_cfg02_req03_bind01_bind02_a_pair_and_pop<D: Driver>() {
     let world = World::new();
-    let (provider, calls) = world.pairs(&world.alpha);
+    let assertion = world.assertion(Some(&world.alpha));
+    let (given, identity) = (assertion.clone(), identity(&world.alpha));
+    let provider: Assertions =
+        Arc::new(move |_| Ok(ProvidedAssertion::bound(given.clone(), identity.clone())));
     let client = D::build(world.with_provider(provider)).unwrap();
     let token = D::token(&client, &pop()).unwrap();
     assert_eq!(token.token_type(), TokenKind::MtlsPop);
-    assert_eq!(
-        token
-            .binding_certificate()
-            .unwrap()
-            .thumbprint()
-            .to_string(),
-        world.alpha.thumbprint()
-    );
+    let named = token
+        .binding_certificate()
+        .unwrap()
+        .thumbprint()
+        .to_string();
+    assert_eq!(named, world.alpha.thumbprint());
+    assert!(claims(token.secret()).contains(&format!("\"cnf\":{{\"x5t#S256\":\"{named}\"}}")));
     let request = world.emulator.token_requests().pop().unwrap();
+    assert_eq!(request.host, MTLS_HOST);
     assert_eq!(
         request.client_certificate.as_deref(),
         Some(world.alpha.certificate_der())
     );
     assert_eq!(request.form_value("client_assertion_type"), Some(JWT_POP));
-    assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(
+        request.form_value("client_assertion"),
+        Some(assertion.expose())
+    );
+    assert_eq!(request.form_value("token_type"), Some("mtls_pop"));
+    assert_eq!(request.form_value("req_cnf"), None);
+    assert_eq!(world.token_requests(), 1);
 }
 
 /// IMP-30: the certificate in the handshake and the assertion that it signed, with `x5c`; a provider is asked once for both.
@@ -208,6 +246,8 @@ fn plain_certificate<D: Driver>(kind: KeyKind, algorithm: &str) {
         header.contains(&format!("\"alg\":\"{algorithm}\"")),
         "{header}"
     );
+    assert!(header.contains("\"x5c\":["), "{header}");
+    assert_eq!(token.binding_certificate(), None);
 }
 
 /// The simplest credential.
@@ -273,16 +313,13 @@ pub fn two_legs_hand_the_first_token_on_as_a_bound_assertion<D: Driver>() {
     }
 }
 
-/// BIND-03 to BIND-07: the resource accepts the token over its own certificate, and nothing else.
-pub fn bind03_to_bind07_the_resource_takes_the_token_over_its_own_certificate_only<D: Driver>() {
+/// With nothing but what the result names, for a certificate and for a pair; who does not hold that certificate can't even try.
+pub fn bind03_bind07_plat02_the_resource_takes_the_token_over_its_own_certificate<D: Driver>() {
     let world = World::new();
     let client = D::build(world.with_certificate(&world.alpha, |credential| credential)).unwrap();
     let (pairs, _) = world.pairs(&world.alpha);
     let with_pairs = D::build(world.with_provider(pairs)).unwrap();
-    let request = || {
-        let url = format!("https://{}/secrets/answer", world.emulator.resource_host());
-        http::Request::get(url).body(Body::empty()).unwrap()
-    };
+    let request = || to_the_resource(&world);
     for client in [&client, &with_pairs] {
         let token = D::token(client, &pop()).unwrap();
         assert_eq!(D::send(client, &token, request()).unwrap().status(), 200);
@@ -297,7 +334,6 @@ pub fn bind03_to_bind07_the_resource_takes_the_token_over_its_own_certificate_on
                 .starts_with("mtls_pop ")
         );
     }
-    // Over another certificate, also one with the same key, the very same token is refused.
     let token = D::token(&client, &pop()).unwrap();
     for other in [
         TestIdentity::generate(KeyKind::P256, "other").unwrap(),
@@ -359,6 +395,9 @@ pub fn cfg08_a_key_that_only_signs_serves_for_everything<D: Driver>() {
         D::token(&client, &pop()).unwrap().token_type(),
         TokenKind::MtlsPop
     );
+    let token = D::token(&client, &pop()).unwrap();
+    let answer = D::send(&client, &token, to_the_resource(&world)).unwrap();
+    assert_eq!(answer.status(), 200);
 }
 
 /// CFG-06 for adapters: the certificate is configured, its key is not.

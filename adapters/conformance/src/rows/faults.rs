@@ -164,7 +164,10 @@ pub fn sec10_a_server_that_can_not_prove_its_name_gets_nothing<D: Driver>() {
             } else {
                 bearer()
             };
+            let began = Instant::now();
             let error = D::token(&client, &request).unwrap_err();
+            // Nobody waits for a server that was just refused: far below the time that a connection may take.
+            assert!(began.elapsed() < Duration::from_secs(3), "{fault:?}");
             assert_eq!(
                 (error.code(), error.fault()),
                 ("tls_failed", Whose::Environment),
@@ -202,35 +205,36 @@ pub fn sec11_a_server_that_never_asks_for_the_certificate_gets_nothing<D: Driver
     }
 }
 
-/// SEC-12: the error says which certificate was refused. Where TLS 1.3 loses the alert, the stated fall back applies: one
-/// more attempt, and an error that says that the certificate may have been refused.
+/// SEC-12: a thousand times under each version of TLS, the error says which certificate was refused. Where TLS 1.3 loses the
+/// alert, the stated fall back applies: one more attempt, and an error that says that the certificate may have been refused.
 pub fn sec12_a_refused_certificate_is_named<D: Driver>() {
-    for (versions, exact, times) in [
-        (TlsVersions::Only12, true, 50),
-        (TlsVersions::Only13, false, 10),
-    ] {
+    for versions in [TlsVersions::Only12, TlsVersions::Only13] {
         let world = World::with(|builder| builder.tls_versions(versions));
         let thumbprint = world.alpha.thumbprint();
-        for _ in 0..times {
-            let client = with_pop::<D>(&world);
-            world.emulator.clear_faults();
-            world
-                .emulator
-                .set_fault(Target::host(MTLS), Fault::RefuseClientCertificate);
-            let error = D::token(&client, &pop()).unwrap_err();
-            if exact || error.code() != "connection_failed" {
-                assert_eq!(error.code(), "client_certificate_rejected");
+        world
+            .emulator
+            .set_fault(Target::host(MTLS), Fault::RefuseClientCertificate);
+        std::thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let error = D::token(&with_pop::<D>(&world), &pop()).unwrap_err();
+                        let lost = error.code() == "connection_failed" && error.attempts() == 2;
+                        if versions == TlsVersions::Only12 || !lost {
+                            assert_eq!(error.code(), "client_certificate_rejected");
+                        }
+                        assert!(error.to_string().contains(&thumbprint), "{error}");
+                    }
+                });
             }
-            assert!(error.to_string().contains(&thumbprint), "{error}");
-        }
+        });
     }
 }
 
-/// HTTP-07: in the handshake, before the head, in the body; a clear error within the time that was allowed.
+/// HTTP-07: in the handshake, before the head, in the body; a clear error within the time that was allowed, and a tenth more.
 pub fn http07_an_endpoint_that_stalls_is_given_up_in_time<D: Driver>() {
-    let world = World::new();
-    let limit = Duration::from_secs(2);
-    for (target, fault) in [
+    const LIMIT: Duration = Duration::from_secs(8);
+    let faults = [
         (Target::Any, Fault::StallHandshake),
         (token_endpoint(), Fault::Delay(Duration::from_secs(60))),
         (
@@ -238,19 +242,21 @@ pub fn http07_an_endpoint_that_stalls_is_given_up_in_time<D: Driver>() {
             Fault::DripBody(Duration::from_millis(300)),
         ),
         (token_endpoint(), Fault::DripAll(Duration::from_millis(300))),
-    ] {
-        let client = with_pop::<D>(&world);
-        world.emulator.clear_faults();
-        world.emulator.set_fault(target, fault.clone());
-        let began = Instant::now();
-        let error = D::token(&client, &pop().deadline(limit)).unwrap_err();
-        assert_eq!(error.code(), "request_timeout", "{fault:?}");
-        let took = began.elapsed();
-        assert!(
-            took <= limit + Duration::from_millis(600),
-            "{fault:?} took {took:?}"
-        );
-    }
+    ];
+    std::thread::scope(|scope| {
+        for (target, fault) in faults {
+            scope.spawn(move || {
+                let world = World::new();
+                let client = with_pop::<D>(&world);
+                world.emulator.set_fault(target, fault.clone());
+                let began = Instant::now();
+                let error = D::token(&client, &pop().deadline(LIMIT)).unwrap_err();
+                let took = began.elapsed();
+                assert_eq!(error.code(), "request_timeout", "{fault:?}");
+                assert!(took <= LIMIT + LIMIT / 10, "{fault:?} took {took:?}");
+            });
+        }
+    });
 }
 
 /// IMP-23, IMP-24: named as the provider's; nothing is sent; the turn is free; other keys go on.

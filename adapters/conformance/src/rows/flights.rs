@@ -43,16 +43,18 @@ pub fn imp11_a_hit_asks_nobody<D: Driver>() {
     );
 }
 
-/// RUN-01, HTTP-04: everybody gets the one token.
-pub fn run01_a_hundred_cold_callers_make_one_request<D: Driver>() {
+/// RUN-01: ten thousand callers, each on a thread of its own, and everybody gets the one token.
+pub fn run01_ten_thousand_cold_callers_make_one_request<D: Driver>() {
+    const CALLERS: usize = 10_000;
     let world = World::new();
+    // Longer than it takes to start them all.
     world.emulator.fail_next(
         Target::Endpoint(Endpoint::Token),
-        Fault::Delay(Duration::from_millis(100)),
+        Fault::Delay(Duration::from_secs(5)),
     );
     let (provider, calls) = world.pairs(&world.alpha);
     let client = D::build(world.with_provider(provider)).unwrap();
-    let tokens = at_once::<D>(&client, vec![bearer(); 100]);
+    let tokens = at_once::<D>(&client, vec![bearer(); CALLERS]);
     let first = tokens[0].as_ref().unwrap().secret().clone();
     assert!(
         tokens
@@ -113,7 +115,7 @@ pub fn run05_a_stalled_key_delays_no_other<D: Driver>() {
         std::thread::yield_now();
     }
     let began = Instant::now();
-    let others = (0..20)
+    let others = (0..99)
         .map(|number| TokenRequest::for_app([format!("https://other{number}.example/.default")]))
         .collect();
     assert!(at_once::<D>(&client, others).iter().all(Result::is_ok));
@@ -142,11 +144,22 @@ pub fn run06_a_token_that_gets_old_is_renewed_once<D: Driver>() {
         Target::Endpoint(Endpoint::Token),
         Fault::Reply(refreshed.after(Duration::from_millis(200))),
     );
-    let hits = at_once::<D>(&client, vec![bearer(); 50]);
-    assert!(
-        hits.iter()
-            .all(|token| token.as_ref().unwrap().source() == TokenSource::Cache)
-    );
+    // Fifty callers with two hundred hits each: ten thousand, each of which says that renewal is due until it is done.
+    let callers: Vec<_> = (0..50)
+        .map(|_| {
+            let (client, first) = (client.clone(), first.secret().clone());
+            std::thread::spawn(move || {
+                for _ in 0..200 {
+                    let hit = D::token(&client, &bearer()).unwrap();
+                    assert_eq!(hit.source(), TokenSource::Cache);
+                    assert_eq!(hit.renewal_is_due(), *hit.secret() == first);
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.join().unwrap();
+    }
     let patience = Instant::now();
     while D::token(&client, &bearer()).unwrap().secret() == first.secret() {
         assert!(
@@ -162,16 +175,18 @@ pub fn run06_a_token_that_gets_old_is_renewed_once<D: Driver>() {
     assert_eq!(world.token_requests(), 2);
 }
 
-/// HTTP-02: one pool for one certificate, whatever is asked over it.
-pub fn http02_one_certificate_one_connection<D: Driver>() {
-    let world = World::new();
+/// HTTP-02: one pool for one certificate, whatever is asked over it, a thousand times.
+pub fn http02_a_thousand_requests_with_one_certificate_share_one_pool<D: Driver>() {
+    let world = World::with(|builder| builder.record_limit(2_000));
     let client = D::build(world.with_certificate(&world.alpha, |credential| credential)).unwrap();
-    for _ in 0..200 {
+    let mut sockets = Vec::new();
+    for _ in 0..1_000 {
         D::token(&client, &pop().bypassing_cache()).unwrap();
+        sockets.extend(sockets_to(world.emulator.address().port()));
     }
     let connections = world.emulator.connections();
     // A client may open a second one while the first is on its way back into the pool.
-    assert_eq!(world.token_requests(), 200);
+    assert_eq!(world.token_requests(), 1_000);
     assert!(connections.len() <= 5, "{} connections", connections.len());
     assert!(
         connections
@@ -179,9 +194,29 @@ pub fn http02_one_certificate_one_connection<D: Driver>() {
             .all(|connection| connection.client_certificate.as_deref()
                 == Some(world.alpha.certificate_der()))
     );
+    assert!(
+        sockets.iter().all(|open| (1..=5).contains(open)),
+        "{sockets:?}"
+    );
+    assert_eq!(
+        sockets.len(),
+        if cfg!(target_os = "linux") { 1_000 } else { 0 }
+    );
 }
 
-/// CACHE-03, HTTP-05: exactly two requests, and nothing is ever mixed.
+/// How many sockets are open that lead to this port of the loopback address, where the system tells.
+fn sockets_to(port: u16) -> Option<usize> {
+    const ESTABLISHED: &str = "01";
+    let table = std::fs::read_to_string("/proc/self/net/tcp").ok()?;
+    let remote = format!("0100007F:{port:04X}");
+    let leads_there = |line: &&str| {
+        let mut fields = line.split_whitespace().skip(2);
+        fields.next() == Some(&*remote) && fields.next() == Some(ESTABLISHED)
+    };
+    Some(table.lines().filter(leads_there).count())
+}
+
+/// CACHE-03: exactly two requests, and nothing is ever mixed.
 pub fn cache03_two_certificates_in_turn_make_two_requests<D: Driver>() {
     let world = World::new();
     let identities = [

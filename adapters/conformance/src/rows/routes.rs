@@ -3,6 +3,7 @@
 use entra_emulator::{Endpoint, Fault, Reply, TENANT_ID, Target};
 use entra_proto::{Client, Credential, RegionPolicy, RegionSource, TokenKind};
 
+use super::binding::assert_bound_form;
 use crate::world::{CLIENT_ID, World, bearer, identity, pop};
 use crate::{Driver, Setup};
 
@@ -113,7 +114,12 @@ pub fn imp08_req01_without_a_region_the_global_host_serves_if_the_policy_allows_
             request.client_certificate.as_deref(),
             Some(world.alpha.certificate_der())
         );
+        if request.form_value("client_assertion").is_none() {
+            assert_bound_form(&request);
+            assert_eq!(request.path, format!("/{TENANT_ID}/oauth2/v2.0/token"));
+        }
     }
+    assert_eq!(world.token_requests(), 2);
 }
 
 /// IMP-26, ROUTE-16, ROUTE-17: refused before the certificate is shown to anybody.
@@ -142,6 +148,26 @@ pub fn imp26_route16_route17_a_refused_host_is_never_connected_to<D: Driver>() {
         }
     }
     assert_eq!(world.emulator.accepted(), 0);
+    // Listed, the unknown `login.` host is served.
+    let world = World::with(|builder| builder.login_host("login.example.com"));
+    let identity = identity(&world.alpha);
+    let authority = format!("https://login.example.com/{TENANT_ID}");
+    let client = Client::builder(
+        CLIENT_ID,
+        authority,
+        Credential::certificate(identity.chain()),
+    )
+    .region(region())
+    .known_authorities(["login.example.com"])
+    .build()
+    .unwrap();
+    let setup = Setup {
+        identities: vec![identity],
+        ..world.setup(client)
+    };
+    D::token(&D::build(setup).unwrap(), &pop()).unwrap();
+    let request = world.emulator.token_requests().pop().unwrap();
+    assert_eq!(request.host, "westus3.mtlsauth.example.com");
 }
 
 /// IDP-01, IMP-10: dSTS needs no region and keeps its host.
@@ -177,6 +203,25 @@ pub fn idp01_imp10_dsts_keeps_its_host<D: Driver>() {
             Some(world.alpha.certificate_der())
         );
     }
+    let pair = provider_setup(
+        &world,
+        &authority,
+        RegionSource::Unset,
+        RegionPolicy::Required,
+    );
+    let token = D::token(&D::build(pair).unwrap(), &bearer()).unwrap();
+    assert_eq!(token.token_type(), TokenKind::Bearer);
+    let request = world.emulator.token_requests().pop().unwrap();
+    assert_eq!(request.host, host);
+    assert!(
+        request
+            .form_value("client_assertion_type")
+            .is_some_and(|kind| kind.ends_with(":jwt-pop"))
+    );
+    assert_eq!(
+        request.client_certificate.as_deref(),
+        Some(world.alpha.certificate_der())
+    );
 }
 
 /// ROUTE-03: asked of the metadata service once, and remembered.

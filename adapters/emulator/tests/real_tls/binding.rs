@@ -202,7 +202,7 @@ fn a_token_of_the_emulator_is_a_bound_assertion_for_another_application() {
 }
 
 #[test]
-fn the_resource_takes_a_pop_token_with_its_scheme_and_its_certificate_alone() {
+fn bind03_to_bind06_the_resource_takes_a_pop_token_with_its_scheme_and_its_certificate_alone() {
     let known = identity("known");
     let emulator = emulator(&known);
     let token = pop_token(&emulator, &known);

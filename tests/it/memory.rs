@@ -1,0 +1,151 @@
+//! What one memory holds and for whom: certificates that change, two clients, and its bounds.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use entra_proto::*;
+
+use crate::certificates::{P256, numbered, thumbprint};
+use crate::script::{Answer, Script, granting, pair, seconds};
+
+fn client(credential: Credential) -> Client {
+    let authority = "https://login.microsoftonline.com/contoso.com";
+    Client::builder("app", authority, credential)
+        .region(RegionSource::Named("westus3".to_owned()))
+        .build()
+        .expect("a client")
+}
+
+fn pop(client: &Client) -> Plan {
+    let request = TokenRequest::for_app(["scope"]).proof_of_possession();
+    request.plan(client).expect("a plan")
+}
+
+fn token(name: &str) -> Answer {
+    granting("mtls_pop", name, ",\"expires_in\":3600")
+}
+
+/// CACHE-02, BIND-01: a renewed certificate with its old key is another one; each token names its own.
+#[test]
+fn cache02_bind01_a_renewed_certificate_with_its_old_key_is_a_miss() {
+    let plan = pop(&client(Credential::certificate_provider()));
+    let renewed = |number| Some(numbered(P256, number));
+    let mut script = Script::new().certificates([renewed(1), renewed(2), renewed(2), renewed(1)]);
+    for (number, sends) in [(1, true), (2, true), (2, false), (1, false)] {
+        let run = script.run(&plan);
+        let shown: Vec<_> = run.sent.iter().map(|sent| sent.certificate).collect();
+        let expected: Vec<_> = sends
+            .then_some(Some(thumbprint(P256, number)))
+            .into_iter()
+            .collect();
+        assert_eq!(shown, expected);
+        let named = run.token().binding_certificate().expect("bound");
+        assert_eq!(named.thumbprint(), thumbprint(P256, number));
+    }
+}
+
+/// CACHE-03: two pairs in turn, a thousand times.
+#[test]
+fn cache03_two_certificates_in_turn_make_two_requests() {
+    let plan = pop(&client(Credential::signed_assertion_provider()));
+    let mut script = Script::new()
+        .pairs((0..1_000).map(|round| pair(round % 2)))
+        .answers([token("CANARY-0"), token("CANARY-1")]);
+    for round in 0..1_000 {
+        let run = script.run(&plan);
+        assert_eq!(run.sent.len(), usize::from(round < 2));
+        let (number, token) = (round % 2, run.token());
+        assert_eq!(token.secret().expose(), format!("CANARY-{number}"));
+        let named = token.binding_certificate().expect("bound").thumbprint();
+        assert_eq!(named, thumbprint(P256, number));
+        for sent in &run.sent {
+            assert_eq!(sent.certificate, Some(thumbprint(P256, number)));
+        }
+    }
+}
+
+/// CACHE-04: another chain above the same leaf is a hit.
+#[test]
+fn cache04_other_intermediates_are_a_hit() {
+    let plan = pop(&client(Credential::certificate_provider()));
+    let above = |number| Some(numbered(P256, 1).intermediates(vec![vec![number; 40]]));
+    let mut script = Script::new().certificates([above(1), above(2)]);
+    let first = script.run(&plan);
+    assert_eq!(first.sent.len(), 1);
+    let second = script.run(&plan);
+    assert!(second.sent.is_empty());
+    assert_eq!(second.token().secret(), first.token().secret());
+}
+
+/// CACHE-06: two clients of one id that differ in their certificate share a memory.
+#[test]
+fn cache06_one_memory_keeps_two_clients_certificates_apart() {
+    let of = |number| pop(&client(Credential::certificate(numbered(P256, number))));
+    let (alpha, beta) = (of(1), of(2));
+    let mut script = Script::new().answers([token("CANARY-alpha"), token("CANARY-beta")]);
+    for (plan, name, sends) in [
+        (&alpha, "CANARY-alpha", 1),
+        (&beta, "CANARY-beta", 1),
+        (&alpha, "CANARY-alpha", 0),
+        (&beta, "CANARY-beta", 0),
+    ] {
+        let run = script.run(plan);
+        assert_eq!(run.sent.len(), sends);
+        assert_eq!(run.token().secret().expose(), name);
+    }
+}
+
+/// RUN-09: whatever is written, the memory stays below both bounds. What has ended goes first, and then what ends soonest.
+/// (A million tenants, and what the process takes for them, are shown with the adapters' state.)
+#[test]
+fn run09_a_memory_stays_below_its_bounds_and_lets_go_of_what_ends_soonest() {
+    let client = client(Credential::secret(Secret::new("CANARY-secret")));
+    let in_entries = Limits {
+        entries: 100,
+        bytes: usize::MAX,
+    };
+    let in_bytes = Limits {
+        entries: usize::MAX,
+        bytes: 50_000,
+    };
+    for limits in [in_entries, in_bytes] {
+        let mut script = Script::new();
+        script.memory = Memory::new(limits);
+        // What should be there: when it ends, and whose it is.
+        let mut model: BTreeSet<(Duration, u64)> = BTreeSet::new();
+        let plan = |number: u64| {
+            let request = TokenRequest::for_app(["scope"]).tenant(format!("t{number}.example"));
+            request.plan(&client).expect("a plan")
+        };
+        for number in 0..3_000_u64 {
+            script.pass(seconds(number % 20));
+            // Lives that go up and down, texts that are short and long.
+            let life = 400 + (number * 7_919) % 3_000;
+            let text = "CANARY".repeat(1 + usize::try_from(number % 50).expect("small"));
+            let answer = granting("Bearer", &text, &format!(",\"expires_in\":{life}"));
+            script = script.answers([answer]);
+            script.run(&plan(number));
+            model.insert((script.now.monotonic() + seconds(life), number));
+            model.retain(|(end, _)| *end > script.now.monotonic());
+            let kept = script.memory.len();
+            assert!(kept <= limits.entries && script.memory.bytes() <= limits.bytes);
+            assert!(kept > 10 || number < 20, "it does hold something");
+            while model.len() > kept {
+                model.pop_first();
+            }
+            assert_eq!(model.len(), kept, "nothing that has ended is held");
+        }
+        // Those that end last are there, as long as they may serve.
+        let mut served = 0;
+        for (end, number) in model {
+            let left = end - script.now.monotonic();
+            let run = script.run(&plan(number));
+            assert_eq!(run.sent.is_empty(), left > seconds(300), "tenant {number}");
+            if !run.sent.is_empty() {
+                break;
+            }
+            served += 1;
+        }
+        assert!(served > 10, "{served}");
+    }
+}
