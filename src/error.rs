@@ -35,7 +35,7 @@ pub use failure::{Failure, FailureKind};
 /// | `cancelled` | caller | the caller gave up (adapters only) |
 ///
 /// Codes are the reference's strings where MSAL.NET has one. Those of the service that are met most: `invalid_client`,
-/// `unauthorized_client`, `invalid_grant`, `interaction_required`.
+/// `invalid_request`, `unauthorized_client`, `invalid_grant`, `interaction_required`.
 ///
 /// ```
 /// use entra_proto::{Client, Credential, Fault, Secret};

@@ -8,6 +8,7 @@
 //! | `users`, `requests` | every grant; every other thing that a request may say |
 //! | `output` | what is printed of a token |
 //! | `refused`, `usage` | errors, with exit codes 1 and 2 |
+//! | `readme` | what the README says of codes and options |
 //! | `secrets`, `onlookers` | what is never printed, nor seen by other processes |
 //! | `emulator` | the server: files, hints, refusals |
 
@@ -17,6 +18,7 @@ mod emulator;
 mod onlookers;
 mod output;
 mod program;
+mod readme;
 mod refused;
 mod regions;
 mod requests;
