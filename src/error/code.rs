@@ -247,7 +247,7 @@ fn advice_of_service(code: &str) -> &'static str {
             "check the client id and the tenant, and what the registration allows"
         }
         "invalid_grant" => {
-            "get a fresh one by letting the user sign in again: codes work once, tokens end or are revoked; the AADSTS number says why"
+            "let the user sign in again for a fresh one: codes work once, and tokens end or are revoked; the AADSTS number says why"
         }
         "interaction_required" | "consent_required" | "login_required" => {
             "let the user sign in again, with the claims that came with the error if there are any"

@@ -277,7 +277,7 @@ fn the_service_refuses_what_stands_for_the_user_and_says_why() -> Outcome {
             let said = "error: invalid_grant: the service refused";
             assert!(got.err.contains(said), "{grant:?}: {got:?}");
             assert!(got.err.contains(number), "{grant:?}: {got:?}");
-            assert!(got.err.contains("letting the user sign in again"));
+            assert!(got.err.contains("let the user sign in again"));
             assert!(!got.err.contains(&another) && !got.err.contains("xxx"));
         }
     }
