@@ -34,7 +34,8 @@ pub use failure::{Failure, FailureKind};
 /// | `request_throttled`, `service_not_available`, or the service's own `error` | refused | Entra said no |
 /// | `cancelled` | caller | the caller gave up (adapters only) |
 ///
-/// Codes are the reference's strings where MSAL.NET has one.
+/// Codes are the reference's strings where MSAL.NET has one. Those of the service that are met most: `invalid_client`,
+/// `invalid_request`, `unauthorized_client`, `invalid_grant`, `interaction_required`.
 ///
 /// ```
 /// use entra_proto::{Client, Credential, Fault, Secret};
@@ -349,6 +350,23 @@ mod tests {
     fn t09_foreign_text_is_shown_short_and_escaped() {
         assert_eq!(shown("Bearer\r\n\u{1b}[31m"), "Bearer\\r\\n\\u{1b}[31m");
         assert_eq!(shown(&"x".repeat(40)), format!("{}...", "x".repeat(32)));
+    }
+
+    #[test]
+    fn what_to_do_about_the_services_own_codes_is_said_too() {
+        let advice =
+            |code: &str| Error::new(Code::Service(code.into()), "the service refused").advice();
+        let general = advice("invalid_scope");
+        assert!(general.contains("AADSTS number"));
+        for code in [
+            "invalid_client",
+            "unauthorized_client",
+            "invalid_grant",
+            "interaction_required",
+        ] {
+            assert_ne!(advice(code), general, "{code}");
+        }
+        assert!(advice("interaction_required").contains("sign in again"));
     }
 
     #[test]

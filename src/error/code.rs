@@ -231,11 +231,27 @@ impl Code {
                 Caller,
                 "nothing to do: the caller gave the request up",
             ),
-            Self::Service(code) => (
-                code,
-                Refused,
-                "look the AADSTS number up in Entra's error reference",
-            ),
+            Self::Service(code) => (code, Refused, advice_of_service(code)),
         }
+    }
+}
+
+/// What to do about the service's own codes that are met most (RFC 6749 §5.2; Entra's "Handle errors and exceptions"); they are open,
+/// and the numbers beside them say more.
+fn advice_of_service(code: &str) -> &'static str {
+    match code {
+        "invalid_client" => {
+            "check the secret, or that the certificate or the assertion's issuer is registered for the application; the AADSTS number says which"
+        }
+        "unauthorized_client" => {
+            "check the client id and the tenant, and what the registration allows"
+        }
+        "invalid_grant" => {
+            "let the user sign in again for a fresh one: codes work once, and tokens end or are revoked; the AADSTS number says why"
+        }
+        "interaction_required" | "consent_required" | "login_required" => {
+            "let the user sign in again, with the claims that came with the error if there are any"
+        }
+        _ => "look the AADSTS number up in Entra's error reference",
     }
 }

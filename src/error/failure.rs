@@ -53,7 +53,7 @@ impl Failure {
         Self { kind, detail: None }
     }
 
-    /// With what was reported, for [`Error::reported`]; it is never printed.
+    /// With what was reported, for [`Error::reported`](crate::Error::reported); it is never printed.
     #[must_use]
     pub fn reporting(self, detail: impl Into<Box<str>>) -> Self {
         Self {

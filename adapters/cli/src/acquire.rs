@@ -4,8 +4,11 @@
 //! |---|---|
 //! | `authority` | which authority, if only a tenant is named |
 //! | `credential`, `command` | exactly one credential; an assertion from a command |
+//! | `grant`, `request` | for whom; claims, parameters and the like |
+//! | `input`, `options` | where secrets are read from; which options go together |
+//! | `mtls` | proof of possession and the region |
 //! | `network` | whom to trust, where names lead |
-//! | `output` | what is printed of a token |
+//! | `output`, `metadata` | what is printed of a token, and of how the flow went |
 //! | `failed` | what is printed, and the exit code, if there is none |
 //! | `hardening` | who can look on |
 
@@ -14,24 +17,35 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 use entra_tokio::{
-    AccessToken, Client, EntraClient, Event, RegionPolicy, RegionSource, TokenRequest,
-    read_environment,
+    AccessToken, Client, EntraClient, Event, Metadata, TokenRequest, read_environment,
 };
 
 use self::authority::AuthorityArgs;
 use self::credential::{CredentialArgs, Loaded};
 use self::failed::Failed;
+use self::grant::GrantArgs;
+use self::input::check_stdin;
+use self::metadata::Line;
+use self::mtls::MtlsArgs;
 use self::network::NetworkArgs;
+use self::options::goes_with;
 use self::output::Output;
+use self::request::RequestArgs;
 use crate::console;
 
 mod authority;
 mod command;
 mod credential;
 mod failed;
+mod grant;
 mod hardening;
+mod input;
+mod metadata;
+mod mtls;
 mod network;
+mod options;
 mod output;
+mod request;
 
 /// Get a token from a real endpoint.
 #[derive(Debug, Args)]
@@ -46,17 +60,18 @@ pub(crate) struct Acquire {
     #[arg(
         long,
         value_name = "SCOPE",
-        required = true,
+        required_unless_present_any = ["refresh_token_file", "code_file"],
         help = "A scope, such as https://vault.azure.net/.default; may be repeated"
     )]
     scope: Vec<String>,
-    /// A claims challenge to answer: a JSON object.
-    #[arg(long, value_name = "JSON")]
-    claims: Option<String>,
     #[command(flatten)]
     credential: CredentialArgs,
     #[command(flatten)]
+    grant: GrantArgs,
+    #[command(flatten)]
     mtls: MtlsArgs,
+    #[command(flatten)]
+    request: RequestArgs,
     #[command(flatten)]
     network: NetworkArgs,
     /// How long everything may take, in seconds.
@@ -70,22 +85,10 @@ pub(crate) struct Acquire {
     verbose: u8,
 }
 
-/// Mutual TLS and what it needs.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Mutual TLS")]
-struct MtlsArgs {
-    /// The Azure region, such as eastus; or discover, for REGION_NAME and then the metadata service.
-    #[arg(long, value_name = "NAME|discover")]
-    region: Option<String>,
-    /// Without a region, mutual TLS uses the cloud's global host instead of failing.
-    #[arg(long)]
-    region_optional: bool,
-    /// A proof-of-possession token (mtls_pop), bound to the certificate.
-    #[arg(long)]
-    pop: bool,
-}
-
 const AFTER_HELP: &str = "\
+Secrets:
+  The FILE of a secret, an assertion, a code or a token may also be - for standard input, or env:NAME for a variable.
+
 Environment:
   AZURE_TENANT_ID                the tenant, without --authority and --tenant
   AZURE_AUTHORITY_HOST           its login host; https://login.microsoftonline.com unless set
@@ -113,59 +116,67 @@ impl Acquire {
     }
 
     async fn acquire(&self) -> Result<AccessToken, Failed> {
+        goes_with(
+            self.request.assertion_fmi_path.is_some(),
+            "--assertion-fmi-path",
+            self.credential.is_command(),
+            "--assertion-command",
+        )?;
+        let credential = self.credential.inputs().into_iter();
+        check_stdin(credential.chain(self.grant.inputs()))?;
         let loaded = self.credential.load()?;
+        let asked = self.grant.load(&self.scope)?;
         if self.verbose > 0 {
             console::complain(format_args!("* {:<18}{}", "credential", loaded.named));
+            if let Some(named) = &asked.named {
+                console::complain(format_args!("* {:<18}{named}", "grant"));
+            }
         }
-        let hidden = loaded.hidden.clone();
-        let entra = self.client(loaded)?;
-        let request = self.request();
-        let token = entra.token(&request).await;
-        token.map_err(|error| Failed::Acquisition { error, hidden })
+        let mut hidden = asked.hidden;
+        hidden.extend(loaded.hidden.clone());
+        let request = self.finish(asked.request)?;
+        let token = self.client(loaded)?.token(&request).await;
+        token.map_err(|error| {
+            self.note(error.metadata());
+            Failed::Acquisition { error, hidden }
+        })
     }
 
     fn print(&self, token: &AccessToken) -> Result<(), Failed> {
         if self.verbose > 0 && self.output != Output::Summary {
-            let summary = Output::Summary.shown(token);
+            let summary = Output::Summary.shown(token, &self.scope);
             console::complain(format_args!("* {:<18}{summary}", "Done"));
         }
-        console::say(self.output.shown(token)).map_err(Failed::Output)
+        self.note(Some(token.metadata()));
+        console::say(self.output.shown(token, &self.scope)).map_err(Failed::Output)
     }
 
-    fn request(&self) -> TokenRequest {
-        let mut request =
-            TokenRequest::for_app(self.scope.clone()).deadline(Duration::from_secs(self.deadline));
+    /// How the flow went, for who asked for steps.
+    fn note(&self, metadata: Option<&Metadata>) {
+        if let Some(metadata) = metadata.filter(|_| self.verbose > 0) {
+            console::complain(format_args!("* {:<18}{}", "metadata", Line(metadata)));
+        }
+    }
+
+    fn finish(&self, mut request: TokenRequest) -> Result<TokenRequest, Failed> {
+        request = self.request.apply(request)?;
         if self.mtls.pop {
             request = request.proof_of_possession();
         }
         if let Some(tenant) = &self.authority.tenant {
             request = request.tenant(tenant);
         }
-        if let Some(claims) = &self.claims {
-            request = request.claims(claims);
-        }
-        request
+        Ok(request.deadline(Duration::from_secs(self.deadline)))
     }
 
     fn client(&self, loaded: Loaded) -> Result<EntraClient, Failed> {
-        let authority = self.authority.url()?;
-        let mut builder = Client::builder(&self.client_id, authority.as_str(), loaded.credential)
+        let authority = self.authority.authority()?;
+        let client = Client::builder(&self.client_id, authority, loaded.credential)
             .environment(read_environment())
-            .known_authorities(self.authority.known_authority.clone());
-        builder = match self.mtls.region.as_deref() {
-            None => builder,
-            Some(word) if word.eq_ignore_ascii_case("discover") => {
-                builder.region(RegionSource::Discover)
-            }
-            Some(name) => builder.region(RegionSource::Named(name.to_owned())),
-        };
-        if self.mtls.region_optional {
-            builder = builder.region_policy(RegionPolicy::Optional);
-        }
-        let client = builder.build().map_err(|error| Failed::Acquisition {
-            error,
-            hidden: loaded.hidden,
-        })?;
+            .capabilities(self.request.capability.clone())
+            .known_authorities(self.authority.known_authority.clone())
+            .instance_discovery(!self.authority.no_instance_discovery);
+        let client = self.mtls.apply(client).build()?;
         // A command may take as long as everything may.
         let network = self
             .network

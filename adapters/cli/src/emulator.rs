@@ -15,6 +15,7 @@ use self::hints::Hints;
 use crate::console;
 
 mod hints;
+mod users;
 
 /// Run the local token service.
 ///
@@ -57,7 +58,7 @@ impl EmulatorArgs {
         let client = TestIdentity::generate(KeyKind::P256, "client").map_err(keys)?;
         let rsa = TestIdentity::generate(KeyKind::Rsa2048, "client-rsa").map_err(keys)?;
         let binding = TestIdentity::generate(KeyKind::P256, "binding").map_err(keys)?;
-        let application = Application::new(CLIENT_ID)
+        let application = users::signed_in(Application::new(CLIENT_ID))
             .secret(SECRET)
             .certificate(client.certificate_der())
             .certificate(rsa.certificate_der())
@@ -81,7 +82,7 @@ impl EmulatorArgs {
             "certificate": binding.certificate_pem(),
             "key": binding.key_pem(),
         });
-        let files = [
+        let mut files = vec![
             ("ca.pem", emulator.ca_pem().to_owned()),
             ("client.pem", client.certificate_pem()),
             ("client.key", client.key_pem()),
@@ -94,6 +95,7 @@ impl EmulatorArgs {
             ("assertion.jwt", emulator.issue_assertion(&plain)),
             ("secret.txt", SECRET.to_owned()),
         ];
+        files.extend(users::files(&emulator, CLIENT_ID, day));
         let dir = create_private_dir(&self.dir)
             .map_err(|error| format!("--dir {}: {error}", self.dir.display()))?;
         for (name, content) in &files {
@@ -117,6 +119,8 @@ fn announce(emulator: &Emulator, dir: &Path) -> io::Result<()> {
         client_id: CLIENT_ID,
         scope: SCOPE,
         region: REGION,
+        user: users::USER,
+        redirect_uri: users::REDIRECT_URI,
         resolve: &resolve,
         imds_resolve: &imds_resolve,
         dir,
@@ -148,6 +152,14 @@ fn announce(emulator: &Emulator, dir: &Path) -> io::Result<()> {
         "binding_certificate": file("binding.pem"),
         "binding_key": file("binding.key"),
         "assertion_command": hints.command(),
+        "user": users::USER,
+        "user_token_file": file("user-token.jwt"),
+        "refresh_token_file": file("refresh-token.txt"),
+        "code_file": file("code.txt"),
+        "pkce_code_file": file("code-with-pkce.txt"),
+        "code_verifier_file": file("code-verifier.txt"),
+        "redirect_uri": users::REDIRECT_URI,
+        "user_assertion_file": file("user-assertion.jwt"),
     });
     console::say(ready)
 }

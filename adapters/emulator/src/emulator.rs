@@ -140,6 +140,13 @@ impl Emulator {
             .user_token(client_id, username, (self.shared.clock)())
     }
 
+    /// A user's refresh token for an application in the home tenant, as the user's first sign-in would have brought it.
+    pub fn issue_refresh_token(&self, client_id: &str, username: &str) -> String {
+        self.shared
+            .service
+            .refresh_token(client_id, username, (self.shared.clock)())
+    }
+
     /// The connections, in the order in which they were accepted.
     pub fn connections(&self) -> Vec<ConnectionRecord> {
         self.shared.records.connections()

@@ -48,8 +48,10 @@ pub use entra_adapter::{
     ProvidedAssertion, ProviderError, Resolve, read_environment,
 };
 pub use entra_proto::{
-    AccessToken, Authority, BearerIsolation, Body, Certificate, CertificateChain, Client,
-    Credential, Environment, Error, Fault, Limits, ProviderContext, Region, RegionPolicy,
-    RegionSource, Secret, Tenant, Thumbprint, TokenKind, TokenRequest, TokenSource,
+    AccessToken, Account, Authority, AuthorityKind, AuthorityUrl, BearerIsolation, Body,
+    CacheOutcome, Certificate, CertificateChain, ClaimsChallenge, Client, ClientBuilder,
+    Credential, Environment, Error, Failure, FailureKind, Fault, Limits, Metadata, ProviderContext,
+    Region, RegionOrigin, RegionPolicy, RegionSource, Secret, Tenant, Thumbprint, TokenKind,
+    TokenRequest, TokenSource, User,
 };
 pub use provider::{Answer, AssertionProvider, CertificateProvider};

@@ -1,8 +1,10 @@
 //! The authority: named whole, or made of a tenant and the cloud's login host as other Azure tools have it.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use entra_tokio::Authority;
 
 use super::failed::Failed;
+use super::options::goes_with;
 
 const PUBLIC_CLOUD: &str = "https://login.microsoftonline.com";
 
@@ -19,14 +21,44 @@ pub(super) struct AuthorityArgs {
     /// The tenant: in place of the authority's, or of AZURE_TENANT_ID.
     #[arg(long, value_name = "TENANT")]
     pub(super) tenant: Option<String>,
+    /// What the authority is.
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = Kind::Url)]
+    authority_kind: Kind,
     /// A host that you vouch for; may be repeated.
     #[arg(long, value_name = "HOST")]
     pub(super) known_authority: Vec<String>,
+    /// Trust the authority's host without asking Entra about it; over plain TLS only.
+    #[arg(long)]
+    pub(super) no_instance_discovery: bool,
+}
+
+/// What an authority is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Kind {
+    /// What its URL looks like: Entra, B2C, CIAM, AD FS or dSTS.
+    Url,
+    /// Any OpenID provider: its token endpoint comes from its configuration.
+    Oidc,
 }
 
 impl AuthorityArgs {
-    /// The authority's URL.
-    pub(super) fn url(&self) -> Result<String, Failed> {
+    /// The authority.
+    pub(super) fn authority(&self) -> Result<Authority, Failed> {
+        let oidc = self.authority_kind == Kind::Oidc;
+        goes_with(
+            oidc,
+            "--authority-kind oidc",
+            self.authority.is_some(),
+            "--authority",
+        )?;
+        let url = self.url()?;
+        Ok(match self.authority_kind {
+            Kind::Url => Authority::parse(&url)?,
+            Kind::Oidc => Authority::oidc(&url)?,
+        })
+    }
+
+    fn url(&self) -> Result<String, Failed> {
         if let Some(authority) = &self.authority {
             return Ok(authority.clone());
         }

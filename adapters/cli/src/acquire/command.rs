@@ -45,6 +45,7 @@ async fn run(command: &str, context: &ProviderContext) -> Result<ProvidedAsserti
         .env("ENTRA_TENANT", context.tenant().unwrap_or_default())
         .env("ENTRA_AUTHORITY", context.authority())
         .env("ENTRA_TOKEN_ENDPOINT", context.token_endpoint())
+        .env("ENTRA_FMI_PATH", context.fmi_path().unwrap_or_default())
         .env("ENTRA_CORRELATION_ID", context.correlation_id())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

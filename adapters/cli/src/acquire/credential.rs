@@ -1,7 +1,6 @@
 //! The credential of `acquire`: never a secret among the arguments, where every user of the machine can read it.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,6 +9,8 @@ use entra_tokio::{ClientIdentity, Credential, IdentityError, ProvidedAssertion, 
 use super::authority::variable;
 use super::command::Source;
 use super::failed::Failed;
+use super::input::{Given, Input, shown};
+use super::options::goes_with;
 
 /// Exactly one credential.
 #[derive(Debug, Args)]
@@ -18,9 +19,9 @@ pub(super) struct CredentialArgs {
     /// The variable that holds the client secret.
     #[arg(long, value_name = "VARIABLE", group = "credential")]
     secret_env: Option<String>,
-    /// The file that holds the client secret; - is standard input.
+    /// The client secret.
     #[arg(long, value_name = "FILE", group = "credential")]
-    secret_file: Option<PathBuf>,
+    secret_file: Option<Input>,
     /// A certificate chain in PEM, the leaf first; the private key may stand in the same file.
     #[arg(long, value_name = "FILE", group = "credential")]
     certificate: Option<PathBuf>,
@@ -33,9 +34,9 @@ pub(super) struct CredentialArgs {
     /// Present the certificate in the handshake as well as signing with it.
     #[arg(long)]
     send_over_mtls: bool,
-    /// The file that holds a federated assertion; - is standard input.
+    /// A federated assertion.
     #[arg(long, value_name = "FILE", group = "credential")]
-    assertion_file: Option<PathBuf>,
+    assertion_file: Option<Input>,
     /// The certificate (PEM) that the assertion is bound to: moves the request to mutual TLS.
     #[arg(long, value_name = "FILE")]
     binding_certificate: Option<PathBuf>,
@@ -43,7 +44,8 @@ pub(super) struct CredentialArgs {
     #[arg(long, value_name = "FILE")]
     binding_key: Option<PathBuf>,
     /// A command that prints {"assertion":"…","certificate":"PEM","key":"PEM"}; the last two only if the assertion is bound. It is
-    /// told the context in ENTRA_CLIENT_ID, ENTRA_TENANT, ENTRA_AUTHORITY, ENTRA_TOKEN_ENDPOINT and ENTRA_CORRELATION_ID.
+    /// told the context in ENTRA_CLIENT_ID, ENTRA_TENANT, ENTRA_AUTHORITY, ENTRA_TOKEN_ENDPOINT, ENTRA_FMI_PATH and
+    /// ENTRA_CORRELATION_ID.
     #[arg(long, value_name = "COMMAND", group = "credential")]
     assertion_command: Option<String>,
 }
@@ -60,6 +62,18 @@ pub(super) struct Loaded {
 }
 
 impl CredentialArgs {
+    /// Whether a command makes it, which is told the context.
+    pub(super) fn is_command(&self) -> bool {
+        self.assertion_command.is_some()
+    }
+
+    pub(super) fn inputs(&self) -> [Given<'_>; 2] {
+        [
+            ("--secret-file", &self.secret_file),
+            ("--assertion-file", &self.assertion_file),
+        ]
+    }
+
     pub(super) fn load(&self) -> Result<Loaded, Failed> {
         let mut loaded = self.chosen()?;
         let is_certificate = loaded.identity.is_some();
@@ -73,67 +87,52 @@ impl CredentialArgs {
         Ok(loaded)
     }
 
-    /// An option that would do nothing is a mistake. clap's `requires` does not see it where another credential is given: that one
-    /// conflicts with what is required, and so waives it.
     fn check_belongings(&self, is_certificate: bool) -> Result<(), Failed> {
+        let certificate = self.certificate.is_some();
+        goes_with(self.key.is_some(), "--key", certificate, "--certificate")?;
+        goes_with(self.send_x5c, "--send-x5c", is_certificate, "--certificate")?;
+        goes_with(
+            self.send_over_mtls,
+            "--send-over-mtls",
+            is_certificate,
+            "--certificate",
+        )?;
         let binding = self.binding_certificate.is_some();
-        for (given, option, fits, with) in [
-            (
-                self.key.is_some(),
-                "--key",
-                self.certificate.is_some(),
-                "--certificate",
-            ),
-            (self.send_x5c, "--send-x5c", is_certificate, "--certificate"),
-            (
-                self.send_over_mtls,
-                "--send-over-mtls",
-                is_certificate,
-                "--certificate",
-            ),
-            (
-                binding,
-                "--binding-certificate",
-                self.assertion_file.is_some(),
-                "--assertion-file",
-            ),
-            (
-                self.binding_key.is_some(),
-                "--binding-key",
-                binding,
-                "--binding-certificate",
-            ),
-        ] {
-            if given && !fits {
-                return Err(Failed::usage(format_args!(
-                    "{option} goes with {with} only"
-                )));
-            }
-        }
-        Ok(())
+        goes_with(
+            binding,
+            "--binding-certificate",
+            self.assertion_file.is_some(),
+            "--assertion-file",
+        )?;
+        goes_with(
+            self.binding_key.is_some(),
+            "--binding-key",
+            binding,
+            "--binding-certificate",
+        )
     }
 
     /// What an option names; else what the variables of other Azure tools do, in their order.
     fn chosen(&self) -> Result<Loaded, Failed> {
         if let Some(name) = &self.secret_env {
-            return secret_variable(name);
+            let input = Input::Variable(name.clone());
+            let text = input.read("--secret-env")?;
+            return Ok(secret(&input, text));
         }
-        if let Some(path) = &self.secret_file {
-            let text = read("--secret-file", path)?;
-            return Ok(secret(
-                format!("secret in {}", path.display()),
-                text.trim_end_matches(['\r', '\n']),
-            ));
+        if let Some(input) = &self.secret_file {
+            let text = input.read("--secret-file")?;
+            return Ok(secret(input, text));
         }
         if let Some(path) = &self.certificate {
             return certificate("--certificate", path, self.key.as_deref());
         }
-        if let Some(path) = &self.assertion_file {
+        if let Some(input) = &self.assertion_file {
+            let text = input.read("--assertion-file")?;
             let binding = self
                 .binding_certificate
                 .as_deref()
                 .map(|certificate| (certificate, self.binding_key.as_deref()));
-            return assertion("--assertion-file", path, binding);
+            return assertion(input, &text, binding);
         }
         if let Some(command) = &self.assertion_command {
             return Ok(provided(
@@ -142,8 +141,9 @@ impl CredentialArgs {
                 None,
             ));
         }
-        if let Some(text) = variable("AZURE_CLIENT_SECRET") {
-            return Ok(secret("secret in AZURE_CLIENT_SECRET".to_owned(), &text));
+        let name = "AZURE_CLIENT_SECRET";
+        if let Some(text) = variable(name) {
+            return Ok(secret(&Input::Variable(name.to_owned()), Secret::new(text)));
         }
         let name = "AZURE_CLIENT_CERTIFICATE_PATH";
         if let Some(path) = variable(name) {
@@ -151,7 +151,9 @@ impl CredentialArgs {
         }
         let name = "AZURE_FEDERATED_TOKEN_FILE";
         if let Some(path) = variable(name) {
-            return assertion(name, Path::new(&path), None);
+            let input = Input::File(path.into());
+            let text = input.read(name)?;
+            return assertion(&input, &text, None);
         }
         Err(Failed::usage(
             "no credential; give one of --secret-env, --secret-file, --certificate, --assertion-file, --assertion-command",
@@ -164,30 +166,9 @@ fn is_set(name: &str) -> bool {
     variable(name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
 }
 
-fn secret_variable(name: &str) -> Result<Loaded, Failed> {
-    // Who writes the secret itself there must not find it in a log.
-    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !name.starts_with(|c: char| c.is_ascii_digit());
-    if !is_name {
-        return Err(Failed::usage(
-            "--secret-env takes the name of a variable, not the secret itself",
-        ));
-    }
-    match std::env::var(name) {
-        Ok(text) => Ok(secret(format!("secret in {name}"), &text)),
-        Err(std::env::VarError::NotPresent) => Err(Failed::usage(format_args!(
-            "--secret-env: the variable {name} is not set"
-        ))),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Failed::usage(format_args!(
-            "--secret-env: the variable {name} is no text"
-        ))),
-    }
-}
-
-fn secret(named: String, text: &str) -> Loaded {
-    let secret = Secret::new(text);
+fn secret(input: &Input, secret: Secret) -> Loaded {
     Loaded {
-        named,
+        named: format!("secret in {input}"),
         credential: Credential::secret(secret.clone()),
         identity: None,
         provider: None,
@@ -198,11 +179,7 @@ fn secret(named: String, text: &str) -> Loaded {
 fn certificate(option: &str, path: &Path, key: Option<&Path>) -> Result<Loaded, Failed> {
     let identity = identity(option, path, "--key", key)?;
     Ok(Loaded {
-        named: format!(
-            "certificate {} in {}",
-            identity.thumbprint(),
-            path.display()
-        ),
+        named: format!("certificate {} in {}", identity.thumbprint(), shown(path)),
         credential: Credential::certificate(identity.chain()),
         identity: Some(identity),
         provider: None,
@@ -211,12 +188,12 @@ fn certificate(option: &str, path: &Path, key: Option<&Path>) -> Result<Loaded, 
 }
 
 fn assertion(
-    option: &str,
-    path: &Path,
+    input: &Input,
+    text: &Secret,
     binding: Option<(&Path, Option<&Path>)>,
 ) -> Result<Loaded, Failed> {
-    let text = Secret::new(read(option, path)?.trim());
-    let mut named = format!("assertion in {}", path.display());
+    let text = Secret::new(text.expose().trim());
+    let mut named = format!("assertion in {input}");
     let given = match binding {
         None => ProvidedAssertion::new(text.clone()),
         Some((certificate, key)) => {
@@ -238,17 +215,8 @@ fn provided(named: String, source: Source, hidden: Option<Secret>) -> Loaded {
     }
 }
 
-fn read(option: &str, path: &Path) -> Result<String, Failed> {
-    let text = if path == Path::new("-") {
-        io::read_to_string(io::stdin())
-    } else {
-        fs::read_to_string(path)
-    };
-    text.map_err(|error| at(option, path, error))
-}
-
 fn at(option: &str, path: &Path, error: impl std::fmt::Display) -> Failed {
-    Failed::usage(format_args!("{option} {}: {error}", path.display()))
+    Failed::usage(format_args!("{option} {}: {error}", shown(path)))
 }
 
 /// The error names the file that it is about.

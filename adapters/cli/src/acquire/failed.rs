@@ -17,10 +17,20 @@ pub(crate) enum Failed {
     Acquisition {
         error: Error,
         /// What must not be repeated, also if the service echoes it.
-        hidden: Option<Secret>,
+        hidden: Vec<Secret>,
     },
     /// There is a token, and it could not be printed.
     Output(io::Error),
+}
+
+impl From<Error> for Failed {
+    /// Of a client that can't be built: nobody has echoed anything.
+    fn from(error: Error) -> Self {
+        Self::Acquisition {
+            error,
+            hidden: Vec::new(),
+        }
+    }
 }
 
 impl Failed {
@@ -37,7 +47,6 @@ impl Failed {
                 ExitCode::from(2)
             }
             Self::Acquisition { error, hidden } => {
-                let hidden = hidden.as_ref().map(Secret::expose);
                 complain(format_args!("error: {}", in_our_words(error)));
                 for (whose, said) in [
                     ("the service says", error.description()),
@@ -87,21 +96,29 @@ fn in_our_words(error: &Error) -> String {
         "tls_failed" => {
             "check the trusted roots (--ca-file), the clock, and whatever inspects TLS on the way"
         }
+        "invalid_client_assertion" => "give a signed JWT and nothing around it",
         "assertion_provider_failed" => "look at what it reported",
         _ => error.advice(),
     };
+    advised(error, advice)
+}
+
+/// The error's text with other advice.
+pub(super) fn advised(error: &Error, advice: &str) -> String {
     error.to_string().replacen(error.advice(), advice, 1)
 }
 
 /// Words of others for a terminal and for logs: without control characters, and without what may be an echo of what was sent, which is
-/// the secret itself, or whatever is as long as an assertion.
-fn printable(text: &str, hidden: Option<&str>) -> String {
+/// a secret itself, or whatever is as long as an assertion.
+pub(super) fn printable(text: &str, hidden: &[Secret]) -> String {
     /// Longer than a thumbprint or an id, shorter than any JWT.
     const LONGEST: usize = 64;
-    let text = match hidden {
-        Some(hidden) if !hidden.is_empty() => text.replace(hidden, "[hidden]"),
-        _ => text.to_owned(),
-    };
+    let mut text = text.to_owned();
+    for secret in hidden {
+        if !secret.expose().is_empty() {
+            text = text.replace(secret.expose(), "[hidden]");
+        }
+    }
     let is_of_token = |c: char| c.is_ascii_alphanumeric() || "-._~+=".contains(c);
     let mut shown = String::new();
     let mut rest = text.as_str();
@@ -137,7 +154,7 @@ mod tests {
         );
         let said = format!("AADSTS7000215: 'hunter2~' for app 'x', {jwt}!");
         assert_eq!(
-            printable(&said, Some("hunter2~")),
+            printable(&said, &[Secret::new("other"), Secret::new("hunter2~")]),
             "AADSTS7000215: '[hidden]' for app 'x', [hidden]!"
         );
     }
@@ -146,7 +163,7 @@ mod tests {
     fn ids_and_thumbprints_stay_and_control_characters_do_not() {
         let said = "R9C_u5xvcSjbEtC8pV3ppKtxyvXujszVogRtUBya5CY\u{1b}[2J\r\nä\u{202e}";
         assert_eq!(
-            printable(said, None),
+            printable(said, &[]),
             "R9C_u5xvcSjbEtC8pV3ppKtxyvXujszVogRtUBya5CY\\u{1b}[2J\\r\\nä\\u{202e}"
         );
     }

@@ -1,15 +1,17 @@
 //! What is printed of a token.
 
 use clap::ValueEnum;
-use entra_tokio::AccessToken;
-use serde_json::json;
+use entra_tokio::{AccessToken, Secret};
+use serde_json::{Map, Value, json};
+
+use super::metadata;
 
 /// What is printed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(super) enum Output {
     /// What kind of token it is and how long it lives, for people; not the token.
     Summary,
-    /// Everything, the token included, as one JSON object.
+    /// Everything as one JSON object: the token, a user's refresh and ID tokens, and how the flow went.
     Json,
     /// The token alone.
     Token,
@@ -18,8 +20,8 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// The line to print.
-    pub(super) fn shown(self, token: &AccessToken) -> String {
+    /// The line to print of a token that was asked for with these scopes.
+    pub(super) fn shown(self, token: &AccessToken, scopes: &[String]) -> String {
         let seconds = token.expires_in().as_secs();
         let bound = token
             .binding_certificate()
@@ -39,17 +41,35 @@ impl Output {
                     token.token_type()
                 )
             }
-            Self::Json => json!({
-                "access_token": token.secret().expose(),
-                "token_type": token.token_type().as_str(),
-                "expires_in": seconds,
-                "expires_on": token.expires_at().as_secs(),
-                "region": token.region().map(|region| region.as_str()),
-                "token_endpoint": token.token_endpoint(),
-                "x5t#S256": bound,
-                "correlation_id": token.correlation_id(),
-            })
-            .to_string(),
+            Self::Json => object(token, scopes).to_string(),
         }
     }
+}
+
+fn object(token: &AccessToken, scopes: &[String]) -> Value {
+    let bound = token
+        .binding_certificate()
+        .map(|certificate| certificate.thumbprint().to_string());
+    let mut members = vec![
+        ("access_token", json!(token.secret().expose())),
+        ("token_type", json!(token.token_type().as_str())),
+        ("expires_in", json!(token.expires_in().as_secs())),
+        ("expires_on", json!(token.expires_at().as_secs())),
+        ("scopes", json!(scopes)),
+        ("x5t#S256", json!(bound)),
+        (
+            "account",
+            json!(token.account().map(|account| account.home_id())),
+        ),
+        (
+            "refresh_token",
+            json!(token.refresh_token().map(Secret::expose)),
+        ),
+        ("id_token", json!(token.id_token().map(Secret::expose))),
+    ];
+    members.extend(metadata::members(token.metadata()));
+    let members = members
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    Value::Object(Map::from_iter(members))
 }

@@ -9,6 +9,8 @@ pub(super) struct Hints<'a> {
     pub(super) client_id: &'a str,
     pub(super) scope: &'a str,
     pub(super) region: &'a str,
+    pub(super) user: &'a str,
+    pub(super) redirect_uri: &'a str,
     pub(super) resolve: &'a str,
     pub(super) imds_resolve: &'a str,
     pub(super) dir: &'a Path,
@@ -26,17 +28,22 @@ impl Hints<'_> {
 
     /// What differs, each with what it shows.
     fn lines(&self) -> Vec<(&'static str, String)> {
-        let file = |name| self.file(name);
+        let mut lines = self.for_the_application();
+        lines.extend(self.for_a_user());
+        lines
+    }
+
+    fn for_the_application(&self) -> Vec<(&'static str, String)> {
         let region = self.region;
         let signing = format!(
             "--certificate {} --key {}",
-            file("client.pem"),
-            file("client.key")
+            self.file("client.pem"),
+            self.file("client.key")
         );
         vec![
             (
                 "a client secret; --output token, header or json prints the token",
-                format!("--secret-file {}", file("secret.txt")),
+                self.secret(),
             ),
             (
                 "a certificate that signs an assertion, over plain TLS",
@@ -55,12 +62,7 @@ impl Hints<'_> {
             ),
             (
                 "implicit mutual TLS: an assertion with the certificate that it is bound to",
-                format!(
-                    "--region {region} --assertion-file {} \\\n    --binding-certificate {} --binding-key {}",
-                    file("bound-assertion.jwt"),
-                    file("binding.pem"),
-                    file("binding.key")
-                ),
+                self.pair(),
             ),
             (
                 "the same from a command",
@@ -70,6 +72,65 @@ impl Hints<'_> {
                 ),
             ),
         ]
+    }
+
+    fn for_a_user(&self) -> Vec<(&'static str, String)> {
+        let (secret, pair) = (self.secret(), self.pair());
+        vec![
+            (
+                "on behalf of a user who sent the application a token, over implicit mutual TLS",
+                format!(
+                    "{pair} \\\n    --on-behalf-of-file {}",
+                    self.file("user-token.jwt")
+                ),
+            ),
+            (
+                "a user's refresh token",
+                format!(
+                    "{secret} --refresh-token-file {}",
+                    self.file("refresh-token.txt")
+                ),
+            ),
+            (
+                "an authorization code, which works once",
+                format!(
+                    "{secret} --code-file {} \\\n    --redirect-uri {}",
+                    self.file("code.txt"),
+                    self.redirect_uri
+                ),
+            ),
+            (
+                "another with PKCE, over implicit mutual TLS",
+                format!(
+                    "{pair} \\\n    --code-file {} --redirect-uri {} \\\n    --code-verifier-file {}",
+                    self.file("code-with-pkce.txt"),
+                    self.redirect_uri,
+                    self.file("code-verifier.txt")
+                ),
+            ),
+            (
+                "a user by a federated identity credential",
+                format!(
+                    "{secret} \\\n    --federated-user {} --user-assertion-file {}",
+                    self.user,
+                    self.file("user-assertion.jwt")
+                ),
+            ),
+        ]
+    }
+
+    fn secret(&self) -> String {
+        format!("--secret-file {}", self.file("secret.txt"))
+    }
+
+    fn pair(&self) -> String {
+        format!(
+            "--region {} --assertion-file {} \\\n    --binding-certificate {} --binding-key {}",
+            self.region,
+            self.file("bound-assertion.jwt"),
+            self.file("binding.pem"),
+            self.file("binding.key")
+        )
     }
 }
 

@@ -45,6 +45,12 @@ fn every_command_line_that_it_prints_can_be_pasted() -> Outcome {
             ),
             format!("{bearer}, from eastus\n"),
             format!("{bearer}, from eastus\n"),
+            // For a user.
+            format!("{bearer}, from eastus\n"),
+            format!("{bearer}\n"),
+            format!("{bearer}\n"),
+            format!("{bearer}, from eastus\n"),
+            format!("{bearer}\n"),
         ]
     );
     // What is no command is a comment, so that the whole can be pasted too.
@@ -71,6 +77,12 @@ fn its_one_line_names_everything_by_whole_paths() -> Outcome {
         "bound_assertion_file",
         "binding_certificate",
         "binding_key",
+        "user_token_file",
+        "refresh_token_file",
+        "code_file",
+        "pkce_code_file",
+        "code_verifier_file",
+        "user_assertion_file",
     ] {
         let path = Path::new(server.get(name));
         assert!(path.is_absolute(), "{name}: {}", path.display());
@@ -88,6 +100,8 @@ fn its_one_line_names_everything_by_whole_paths() -> Outcome {
         "region",
         "resource_host",
         "assertion_command",
+        "user",
+        "redirect_uri",
     ] {
         assert!(!server.get(name).is_empty(), "{name}");
     }
@@ -115,7 +129,7 @@ fn its_files_are_nobody_elses_also_where_others_were_before() -> Outcome {
         assert_eq!(mode, 0o600, "{}", entry.path().display());
         seen += 1;
     }
-    assert!(seen >= 11, "{seen} files");
+    assert!(seen >= 17, "{seen} files");
     let key = fs::read_to_string(files.join("client.key"))?;
     assert!(key.starts_with("-----BEGIN PRIVATE KEY-----"), "{key}");
     assert!(key.trim_end().ends_with("-----END PRIVATE KEY-----"));

@@ -3,9 +3,12 @@
 //! | module | what it shows |
 //! |---|---|
 //! | `program` | the processes: an emulator with its files, a run, a token's claims |
+//! | `world` | an emulator in this process, whose records can be read |
 //! | `credentials`, `regions` | every credential; where mutual TLS goes |
+//! | `users`, `requests` | every grant; every other thing that a request may say |
 //! | `output` | what is printed of a token |
 //! | `refused`, `usage` | errors, with exit codes 1 and 2 |
+//! | `readme` | what the README says of codes and options |
 //! | `secrets`, `onlookers` | what is never printed, nor seen by other processes |
 //! | `emulator` | the server: files, hints, refusals |
 
@@ -15,9 +18,13 @@ mod emulator;
 mod onlookers;
 mod output;
 mod program;
+mod readme;
 mod refused;
 mod regions;
+mod requests;
 mod secrets;
 mod usage;
+mod users;
+mod world;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;

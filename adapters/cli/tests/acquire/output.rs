@@ -1,7 +1,13 @@
 //! What is printed of a token, and where.
 
+use std::time::{Duration, Instant};
+
+use entra_emulator::{Endpoint, Fault, Target};
+use serde_json::{Value, json};
+
 use crate::Outcome;
 use crate::program::{Server, claims, program, run};
+use crate::world::{BY_CERTIFICATE, World};
 
 fn pop(server: &Server) -> Vec<&str> {
     let mut arguments = server.certificate().to_vec();
@@ -70,6 +76,96 @@ fn json_has_everything_that_a_program_wants() -> Outcome {
     assert_eq!(printed["x5t#S256"], claims["cnf"]["x5t#S256"]);
     let id = printed["correlation_id"].as_str().unwrap_or_default();
     assert_eq!(id.len(), 36, "{id}");
+    assert_eq!(printed["scopes"], json!([server.get("scope")]));
+    assert_eq!(printed["region_origin"], "configured");
+    assert_eq!(printed["attempts"], 1);
+    assert_eq!(printed["cache"], "missing");
+    // An application has none of these.
+    for name in ["account", "refresh_token", "id_token"] {
+        assert_eq!(printed.get(name), Some(&Value::Null), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn durations_are_in_milliseconds() -> Outcome {
+    let world = World::start("durations")?;
+    let late = Fault::Delay(Duration::from_millis(200));
+    world
+        .emulator
+        .fail_next(Target::Endpoint(Endpoint::Token), late);
+    let begun = Instant::now();
+    let got = world.run(&[BY_CERTIFICATE, &["--refresh-token-file", "@refresh"]])?;
+    let passed = u64::try_from(begun.elapsed().as_millis())?;
+    let printed = got.json()?;
+    let spent = |name: &str| printed[name].as_u64().ok_or("no number");
+    let (total, http) = (spent("total_ms")?, spent("http_ms")?);
+    assert!((200..=total).contains(&http), "{printed}");
+    assert!(total <= passed, "{printed}");
+    assert!(spent("credential_ms")? <= total - http, "{printed}");
+    let line = got.step("metadata").unwrap_or_default();
+    let said = format!(", {total} ms (HTTP {http} ms, credential ");
+    assert!(line.contains(&said), "{line}");
+    Ok(())
+}
+
+#[test]
+fn who_asks_for_steps_is_told_in_one_line_how_it_went() -> Outcome {
+    let server = Server::start("metadata")?;
+    let wrong = server.folder.join("wrong.txt");
+    std::fs::write(&wrong, "no-such-secret")?;
+    let wrong = wrong.display().to_string();
+    let discover = [
+        &pop(&server)[..4],
+        &["--pop", "--region", "discover"],
+        &["--resolve", server.get("imds_resolve")],
+    ]
+    .concat();
+    let plain = Server::endpoint("login.microsoftonline.com");
+    let regional = Server::endpoint("eastus.mtlsauth.microsoft.com");
+    let secret = |file| vec!["--secret-file", file];
+    let failing = ["--assertion-command", "exit 3", "--region", "eastus"];
+    for (arguments, code, begins) in [
+        (
+            secret(server.get("secret_file")),
+            0,
+            format!("attempts 1, endpoint {plain}, region none, cache missing, "),
+        ),
+        (
+            discover,
+            0,
+            format!(
+                "attempts 1, endpoint {regional}, region eastus (metadata_service), cache missing, "
+            ),
+        ),
+        (
+            secret(&wrong),
+            1,
+            format!("attempts 1, endpoint {plain}, region none, cache missing, "),
+        ),
+        (
+            failing.to_vec(),
+            1,
+            "attempts 0, region none, cache missing, ".to_owned(),
+        ),
+    ] {
+        let got = server.run(&arguments)?;
+        assert_eq!(got.code, Some(code), "{got:?}");
+        let line = got.step("metadata").unwrap_or_default();
+        assert!(line.starts_with(&begins), "{line}");
+        assert!(line.contains(" ms (HTTP ") && line.contains(" ms, credential "));
+        let id = line.split("correlation id ").nth(1).unwrap_or_default();
+        assert_eq!(id.len(), 36, "{line}");
+        // It is the last of the steps; an error comes after it, with the same id.
+        let last = got.steps().pop().unwrap_or_default();
+        assert!(last.starts_with("metadata "), "{got:?}");
+        let error = got.err.lines().find(|line| line.starts_with("error: "));
+        assert_eq!(error.is_some(), code != 0, "{got:?}");
+        assert!(error.is_none_or(|error| error.contains(id)), "{got:?}");
+
+        let quiet = run(&mut server.acquire(&arguments))?;
+        assert!(!quiet.err.contains("metadata"), "{quiet:?}");
+    }
     Ok(())
 }
 
@@ -87,7 +183,10 @@ fn steps_go_to_standard_error_and_leave_the_output_alone() -> Outcome {
         .iter()
         .filter_map(|step| step.split_whitespace().next())
         .collect();
-    assert_eq!(names, ["credential", "SendRequest", "answer", "Done"]);
+    assert_eq!(
+        names,
+        ["credential", "SendRequest", "answer", "Done", "metadata"]
+    );
     assert_eq!(
         got.step("SendRequest"),
         Some(
@@ -145,6 +244,8 @@ fn help_says_how_it_ends_and_which_variables_count() -> Outcome {
         "AZURE_CLIENT_SECRET",
         "AZURE_FEDERATED_TOKEN_FILE",
         "--secret-env <VARIABLE>",
+        "--on-behalf-of-file <FILE>",
+        "env:NAME for a variable",
     ] {
         assert!(got.out.contains(part), "{part}");
     }

@@ -182,11 +182,6 @@ fn arguments_that_do_not_go_together_are_usage_errors() -> Outcome {
                     "write HOST:PORT:ADDRESS, such as",
                 ],
             ),
-            (
-                &with(&["--claims", "{nonsense"]),
-                2,
-                &["invalid_json_claims_format"],
-            ),
             (&with(&["--deadline", "0"]), 2, &["invalid value '0'"]),
             (
                 &with(&["--output", "xml"]),
@@ -238,5 +233,151 @@ fn route06_route07_route18_a_wrong_authority_is_said_before_anything_is_sent() -
         assert!(got.err.contains("error: missing_tenanted_authority: "));
         assert_eq!(got.step("SendRequest"), None);
     }
+    Ok(())
+}
+
+#[test]
+fn what_stands_for_a_user_is_one_thing_and_whole() -> Outcome {
+    let server = Server::start("one user")?;
+    let secret = ["--secret-file", server.get("secret_file")];
+    let (token, code) = (server.get("user_token_file"), server.get("code_file"));
+    let (uri, verifier) = (server.get("redirect_uri"), server.get("code_verifier_file"));
+    let refresh = server.get("refresh_token_file");
+    for (arguments, said) in [
+        (
+            &[
+                "--on-behalf-of-file",
+                token,
+                "--refresh-token-file",
+                refresh,
+            ][..],
+            "cannot be used with",
+        ),
+        (
+            &[
+                "--code-file",
+                code,
+                "--redirect-uri",
+                uri,
+                "--federated-user",
+                "ada",
+            ],
+            "cannot be used with",
+        ),
+        (
+            &["--code-file", code],
+            "--code-file needs --redirect-uri too",
+        ),
+        (
+            &["--redirect-uri", uri],
+            "--redirect-uri goes with --code-file only",
+        ),
+        (
+            &["--refresh-token-file", refresh, "--redirect-uri", uri],
+            "--redirect-uri goes with --code-file only",
+        ),
+        (
+            &[
+                "--on-behalf-of-file",
+                token,
+                "--code-verifier-file",
+                verifier,
+            ],
+            "--code-verifier-file goes with --code-file only",
+        ),
+        (
+            &["--federated-user", "ada@contoso.com"],
+            "--federated-user needs --user-assertion-file too",
+        ),
+        (
+            &["--user-assertion-file", token],
+            "--user-assertion-file goes with --federated-user only",
+        ),
+        (
+            &["--refresh-token-file", "/no/file"],
+            "--refresh-token-file /no/file: No such file or directory",
+        ),
+        (
+            &["--on-behalf-of-file", "/dev/null"],
+            "--on-behalf-of-file: there is nothing in /dev/null",
+        ),
+        (
+            &["--on-behalf-of-file", "env:NO_SUCH_VARIABLE"],
+            "--on-behalf-of-file: the variable NO_SUCH_VARIABLE is not set",
+        ),
+        (
+            &[
+                "--code-file",
+                "-",
+                "--redirect-uri",
+                uri,
+                "--code-verifier-file",
+                "-",
+            ],
+            "--code-file and --code-verifier-file can't both read standard input",
+        ),
+    ] {
+        let arguments = [&secret[..], arguments].concat();
+        assert_refused(&server, &[(&arguments, 2, &[said])])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn claims_and_parameters_are_named_in_their_errors() -> Outcome {
+    let server = Server::start("named claims")?;
+    let secret = ["--secret-file", server.get("secret_file")];
+    let with = |further: &[&'static str]| [&secret[..], further].concat();
+    let code = "invalid_json_claims_format: ";
+    assert_refused(
+        &server,
+        &[
+            (&with(&["--claims", "{nonsense"]), 2, &["--claims: ", code]),
+            (
+                &with(&["--client-claims", "[]"]),
+                2,
+                &["--client-claims: ", code],
+            ),
+            (
+                &with(&["--assertion-claims", "1"]),
+                2,
+                &["--assertion-claims: ", code],
+            ),
+            (
+                &with(&["--challenge", "Bearer claims=\"canary"]),
+                2,
+                &["--challenge: ", code, "the field's whole value"],
+            ),
+            (
+                &with(&["--challenge", "Bearer realm=\"\""]),
+                2,
+                &["--challenge: there are no claims in it"],
+            ),
+            (
+                &with(&["--challenge", "Bearer claims=e30", "--claims", "{}"]),
+                2,
+                &["cannot be used with"],
+            ),
+            (&with(&["--parameter", "name"]), 2, &["write NAME=VALUE"]),
+            (&with(&["--query", "=value"]), 2, &["write NAME=VALUE"]),
+            (
+                &with(&["--query", "a=1", "--query", "A=2"]),
+                2,
+                &["invalid_request_parameter: the parameter \"A\" comes twice"],
+            ),
+            (
+                &with(&["--fmi-path", " "]),
+                2,
+                &["invalid_request_parameter: an FMI path is blank"],
+            ),
+            (&with(&["--authority-kind", "saml"]), 2, &["url, oidc"]),
+        ],
+    )?;
+    let mut acquire = program(&["acquire", "--client-id", CLIENT, "--scope", "s/.default"]);
+    acquire.args(secret).args(["--authority-kind", "oidc"]);
+    let got = run(acquire.env("AZURE_TENANT_ID", "contoso.example"))?;
+    assert_eq!(got.code, Some(2));
+    let said = "--authority-kind oidc goes with --authority only";
+    assert!(got.err.contains(said), "{got:?}");
     Ok(())
 }

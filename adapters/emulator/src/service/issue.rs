@@ -206,6 +206,11 @@ impl Service {
         })
     }
 
+    /// A user's refresh token for the application, in the home tenant.
+    pub(crate) fn refresh_token(&self, client_id: &str, username: &str, now: SystemTime) -> String {
+        self.sign_refresh_token(client_id, self.home_tenant(), &User::named(username), now)
+    }
+
     /// Is this the issuer of one of the emulator's own tenants?
     pub(crate) fn is_own_issuer(&self, candidate: &str) -> bool {
         let Ok(url) = url::Url::parse(candidate) else {

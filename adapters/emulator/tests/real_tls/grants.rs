@@ -160,3 +160,21 @@ fn user_fic_acts_for_the_user_that_it_names() {
         900_144
     );
 }
+
+#[test]
+fn an_issued_refresh_token_is_as_good_as_one_that_a_sign_in_brought() {
+    let emulator = emulator(&identity("a"));
+    let client = Client::new(&emulator, None);
+    let refresh = |token: &str| {
+        let further = [("refresh_token", token), ("scope", "User.Read")];
+        client.post(LOGIN, &form("refresh_token", &further))
+    };
+    let answer = refresh(&emulator.issue_refresh_token(CLIENT, "ada@contoso.onmicrosoft.com"));
+    assert!(has_user_tokens(&answer.json()), "{}", answer.json());
+    assert_eq!(
+        answer.claims()["preferred_username"],
+        "ada@contoso.onmicrosoft.com"
+    );
+    let another = emulator.issue_refresh_token("another", "ada@contoso.onmicrosoft.com");
+    assert_eq!(refresh(&another).code(), 70_000);
+}
