@@ -2,6 +2,8 @@
 //!
 //! Hosts come from this table and from what the application itself configured, never from the network.
 
+mod names;
+
 use std::fmt;
 
 use url::Url;
@@ -80,6 +82,9 @@ const CLOUDS: &[Cloud] = &[
 
 /// Aliases of old whose mTLS name does not exist; MSAL.NET PR 5684 refuses them.
 const LEGACY: &[&str] = &["login.usgovcloudapi.net", "login.chinacloudapi.cn"];
+
+/// What hosts of CIAM end in.
+const CIAM_DOMAIN: &str = ".ciamlogin.com";
 
 /// The host that is asked whether an unknown host is one of Entra's.
 pub(crate) const INSTANCE_DISCOVERY_HOST: &str = "login.microsoftonline.com";
@@ -282,7 +287,7 @@ impl Authority {
             [first, ..] if is(first, "dstsv2") || is(first, "tfp") => {
                 return Err(invalid("the authority has no tenant"));
             }
-            segments => match (host.strip_suffix(".ciamlogin.com"), segments) {
+            segments => match (host.strip_suffix(CIAM_DOMAIN), segments) {
                 (Some(name), []) => {
                     let domain = format!("{name}.onmicrosoft.com");
                     (AuthorityKind::Ciam, tenant(&domain)?, String::new())

@@ -25,6 +25,7 @@ use crate::secret::Secret;
 /// | `no_tokens_found` | caller | nothing is remembered of the account that the request is for |
 /// | `connection_failed`, `request_timeout`, `tls_failed`, `certificate_not_requested`, `client_certificate_rejected`, `response_too_large`, `unexpected_redirect` | environment | the transport |
 /// | `token_type_missing`, `token_type_mismatch`, `invalid_token_response` | garbled | an answer that may not be used |
+/// | `json_parse_failed` | garbled | a [`PortableCache`](crate::PortableCache) that can't be read |
 /// | `request_throttled`, `service_not_available`, or the service's own `error` | refused | Entra said no |
 /// | `cancelled` | caller | the caller gave up (adapters only) |
 ///
@@ -62,7 +63,7 @@ pub enum Fault {
     Caller,
     /// Entra answered, and the answer is no.
     Refused,
-    /// Something answered, and the answer makes no sense.
+    /// Something answered, or was stored, and makes no sense.
     Garbled,
     /// A provider, a signer, the network or the machine.
     Environment,
@@ -115,6 +116,7 @@ pub(crate) enum Code {
     TokenTypeMissing,
     TokenTypeMismatch,
     InvalidTokenResponse,
+    JsonParseFailed,
     RequestThrottled,
     ServiceNotAvailable,
     Cancelled,
@@ -290,6 +292,11 @@ impl Code {
                 "invalid_token_response",
                 Garbled,
                 "find out what answers in the service's place; the answer was discarded",
+            ),
+            Self::JsonParseFailed => (
+                "json_parse_failed",
+                Garbled,
+                "keep the stored cache, go on without it, and find out who wrote it",
             ),
             Self::RequestThrottled => (
                 "request_throttled",

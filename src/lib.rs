@@ -119,7 +119,9 @@ mod wire;
 
 pub use account::{Account, User};
 pub use authority::{Authority, AuthorityKind, Tenant};
-pub use cache::{CacheUpdate, FlightKey, Limits, Memory, Partition, PartitionKey, TokenKind};
+pub use cache::{
+    CacheUpdate, FlightKey, Limits, Memory, Partition, PartitionKey, PortableCache, TokenKind,
+};
 pub use certificate::{Certificate, CertificateChain, Thumbprint};
 pub use client::{AuthorityUrl, BearerIsolation, Client, ClientBuilder};
 pub use credential::{Credential, Needs};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::time::Now;
 
 use super::key::{PartitionKey, ScopeSet};
-use super::partition::{CacheUpdate, Change, Partition};
+use super::partition::{CacheUpdate, Change, Entry, Note, Partition};
 
 /// How much a [`Memory`] may hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,14 +74,47 @@ impl Memory {
         let partition = self.partitions.entry(key.clone()).or_default();
         update.apply(partition);
         let (end, scopes, size) = match update.change() {
-            Change::Entry(entry) => {
-                let end = entry.life.start().after(entry.life.length()).monotonic();
-                (end, Some(entry.scopes.clone()), entry.size())
-            }
+            Change::Entry(entry) => (entry.end(), Some(entry.scopes.clone()), entry.size()),
             Change::Note(note) => (note.end(), None, note.size()),
         };
         self.by_end.insert((end, key.clone(), scopes));
         self.bytes = self.bytes.saturating_add(size).saturating_add(key.size());
+        self.let_go(now);
+    }
+
+    /// Remembers what another process left behind, and says whether it did: not if what is held lasts longer, nor if it would cost
+    /// something else its place.
+    pub(super) fn adopt(&mut self, key: &PartitionKey, update: &CacheUpdate, now: Now) -> bool {
+        let held = self.partitions.get(key);
+        let (held, new, size) = match update.change() {
+            Change::Entry(entry) => {
+                let held = held.and_then(|held| held.entry(&entry.scopes));
+                (held.map(Entry::end), entry.end(), entry.size())
+            }
+            Change::Note(note) => {
+                let held = held.and_then(Partition::note);
+                (held.map(Note::end), note.end(), note.size())
+            }
+        };
+        if held.is_some_and(|held| held >= new) {
+            return false;
+        }
+        self.let_go(now);
+        let bytes = self.bytes.saturating_add(size).saturating_add(key.size());
+        let room = self.by_end.len() < self.limits.entries && bytes <= self.limits.bytes;
+        if room {
+            self.save(key, update, now);
+        }
+        room
+    }
+
+    /// Everything that is held.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = (&PartitionKey, &Partition)> {
+        self.partitions.iter()
+    }
+
+    /// Lets go of what has ended and of what is too much.
+    fn let_go(&mut self, now: Now) {
         while let Some((end, key, scopes)) = self.by_end.first() {
             let ended = *end <= now.monotonic();
             if !ended && self.by_end.len() <= self.limits.entries && self.bytes <= self.limits.bytes
@@ -100,13 +133,8 @@ impl Memory {
         };
         let held = match scopes {
             Some(scopes) => partition
-                .entries()
-                .iter()
-                .find(|entry| entry.scopes == *scopes)
-                .map(|entry| {
-                    let end = entry.life.start().after(entry.life.length()).monotonic();
-                    (end, entry.size())
-                }),
+                .entry(scopes)
+                .map(|entry| (entry.end(), entry.size())),
             None => partition.note().map(|note| (note.end(), note.size())),
         };
         let Some((end, size)) = held else {

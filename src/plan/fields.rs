@@ -1,5 +1,7 @@
 //! The request's own fields, judged one by one before anything else (rule 16): what is refused here never meets a credential.
 
+use std::sync::Arc;
+
 use crate::account::User;
 use crate::authority::Tenant;
 use crate::cache::ScopeSet;
@@ -9,8 +11,15 @@ use crate::request::{Grant, TokenRequest};
 use crate::wire::form::is_reserved;
 use crate::wire::token::is_uuid;
 
+/// The scopes of a request: what its token is remembered by, what was asked for, and what the body asks for.
+pub(super) struct Scopes {
+    pub(super) set: ScopeSet,
+    pub(super) target: Arc<str>,
+    pub(super) text: String,
+}
+
 impl TokenRequest {
-    pub(super) fn check_scopes(&self, client_id: &str) -> Result<(ScopeSet, String), Error> {
+    pub(super) fn check_scopes(&self, client_id: &str) -> Result<Scopes, Error> {
         let mut scopes = Vec::new();
         for item in &self.scopes {
             if item.trim().is_empty() || item.chars().any(char::is_control) {
@@ -32,6 +41,7 @@ impl TokenRequest {
             }
         }
         let set = ScopeSet::of(scopes.iter().copied());
+        let target = scopes.join(" ").into();
         let app_default = format!("{client_id}/.default");
         match self.grant {
             Grant::ClientCredentials | Grant::OnBehalfOf(_) | Grant::FederatedUser { .. }
@@ -42,7 +52,10 @@ impl TokenRequest {
                     "the request names no scope",
                 ));
             }
-            Grant::ClientCredentials => return Ok((set, scopes.join(" "))),
+            Grant::ClientCredentials => {
+                let text = scopes.join(" ");
+                return Ok(Scopes { set, target, text });
+            }
             Grant::RefreshToken(_) | Grant::Account(_) if scopes.is_empty() => {
                 scopes.push(&app_default);
             }
@@ -61,7 +74,8 @@ impl TokenRequest {
                 scopes.push(reserved);
             }
         }
-        Ok((set, scopes.join(" ")))
+        let text = scopes.join(" ");
+        Ok(Scopes { set, target, text })
     }
 
     pub(super) fn check_tenant(

@@ -10,6 +10,8 @@ use std::borrow::Cow;
 
 use read::Reader;
 
+pub(crate) use write::{text_length, write_text};
+
 /// A value, borrowing its text where the document has it without escapes.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Json<'a> {
@@ -51,6 +53,13 @@ impl Limits {
     };
 }
 
+/// A value as it is written in its document.
+#[derive(Clone, Copy)]
+pub(crate) struct Raw<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) at: usize,
+}
+
 impl<'a> Json<'a> {
     /// Reads an answer that is one object.
     pub(crate) fn object(document: &'a [u8]) -> Result<Self, Malformed> {
@@ -62,6 +71,14 @@ impl<'a> Json<'a> {
         Reader::over(document, limits)?
             .whole_object(Reader::value)
             .map(Self::Object)
+    }
+
+    /// Reads a document that is one object, and keeps of its members no more than where they are, whatever they hold.
+    pub(crate) fn members_within(
+        document: &'a [u8],
+        limits: Limits,
+    ) -> Result<Vec<(Cow<'a, str>, Raw<'a>)>, Malformed> {
+        Reader::over(document, limits)?.whole_object(Reader::raw)
     }
 
     /// The member of this name, if this is an object that has it.

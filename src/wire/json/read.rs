@@ -1,8 +1,8 @@
-//! The reader: one walk over the document.
+//! The reader: one walk over the document, which either builds the values or only checks them.
 
 use std::borrow::Cow;
 
-use super::{Json, Limits, Malformed};
+use super::{Json, Limits, Malformed, Raw};
 
 /// Walks over the document. `at` never passes the end and always stands between two characters.
 pub(super) struct Reader<'a> {
@@ -54,6 +54,24 @@ impl<'a> Reader<'a> {
             Some(b't') => self.word("true", Json::Bool(true)),
             Some(b'f') => self.word("false", Json::Bool(false)),
             Some(_) | None => Err(self.malformed()),
+        }
+    }
+
+    pub(super) fn raw(&mut self, depth: u8) -> Result<Raw<'a>, Malformed> {
+        let at = self.at;
+        self.check(depth)?;
+        self.text
+            .get(at..self.at)
+            .map(|text| Raw { text, at })
+            .ok_or_else(|| self.malformed())
+    }
+
+    /// Goes past a value. Of what it holds nothing is kept: however many small values there are, they take no memory.
+    fn check(&mut self, depth: u8) -> Result<(), Malformed> {
+        match self.peek() {
+            Some(b'{') => self.members(depth, Self::check).map(drop),
+            Some(b'[') => self.elements(depth, Self::check).map(drop),
+            Some(_) | None => self.value(depth).map(drop),
         }
     }
 
