@@ -7,9 +7,11 @@
 mod canary;
 mod certificates;
 mod compile_fail;
+mod documents;
 mod flows;
 mod hosts;
 mod journey;
+mod portable;
 mod properties;
 mod purity;
 mod script;

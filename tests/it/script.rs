@@ -435,6 +435,7 @@ pub(crate) fn name(step: &Step) -> &'static str {
                 "LoadCache region",
                 "LoadCache instance",
                 "LoadCache throttle",
+                "LoadCache refresh token",
             ];
             names[subject(load.key())]
         }
@@ -459,6 +460,7 @@ pub(crate) fn name(step: &Step) -> &'static str {
                 "SaveCache region",
                 "SaveCache instance",
                 "SaveCache throttle",
+                "SaveCache refresh token",
             ];
             names[subject(save.key())]
         }
@@ -469,9 +471,15 @@ pub(crate) fn name(step: &Step) -> &'static str {
 /// A key does not say what it is for, except to whoever prints it.
 fn subject(key: &PartitionKey) -> usize {
     let key = format!("{key:?}");
-    let kinds = ["Tokens {", "Region {", "Instance {", "Throttle {"];
+    let kinds = [
+        "Tokens {",
+        "Region {",
+        "Instance {",
+        "Throttle {",
+        "RefreshToken(",
+    ];
     let found = kinds.iter().position(|kind| key.starts_with(kind));
-    found.expect("one of the four kinds of key")
+    found.expect("one of the five kinds of key")
 }
 
 pub(crate) fn seed(number: u8) -> Seed {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::account::Account;
 use crate::cache::key::{GrantKey, UserKey};
-use crate::cache::partition::Note;
+use crate::cache::partition::{Entry, Note};
 use crate::certificate::example;
 use crate::secret::Secret;
 use crate::time::{Now, Span};
@@ -18,7 +18,7 @@ use super::access_token::AccessToken;
 use super::members::look_into;
 use super::names;
 use super::user::RefreshToken;
-use draft::{CLIENT, Draft, NOW, draft, plain_key, remembered, texts};
+use draft::{CLIENT, Draft, NOW, Remembered, draft, plain_key, remembered, texts};
 
 /// The constants of MSAL.NET's `CacheKeyExtensionTests`, `ExtraBodyParametersTests` and `FmiIntegrationTests`.
 #[test]
@@ -105,17 +105,7 @@ fn hashes_of_extensions_with_lengths_are_those_of_msal_for_python() {
 /// Pairs whose standard names are one: parts that run together, and letters whose case is lost.
 #[test]
 fn i15_t13_names_stay_apart_where_parts_run_together() {
-    let plain = Draft {
-        authority: 0,
-        client: "app".to_owned(),
-        pop: false,
-        bound: None,
-        grant: 0,
-        paths: [None, None, None],
-        claims: [None, None],
-        parameters: [BTreeMap::new(), BTreeMap::new()],
-        scopes: vec!["a"],
-    };
+    let plain = Draft::plain();
     let with_client = |client: &str, scope| Draft {
         client: client.to_owned(),
         scopes: vec![scope],
@@ -160,6 +150,31 @@ fn i15_t13_names_stay_apart_where_parts_run_together() {
         assert_eq!(standard(&one), standard(&other));
         assert_ne!(one.name(), other.name());
     }
+}
+
+/// Whoever can write a document can write a checksum too.
+#[test]
+fn t13_a_certificate_other_than_the_one_that_the_token_is_kept_for_makes_no_token() {
+    let remembered = Remembered::plain(Draft {
+        pop: true,
+        bound: Some(1),
+        ..Draft::plain()
+    });
+    for (serial, makes_sense) in [(1, true), (2, false)] {
+        let entry = Entry {
+            certificate: Some(example(serial)),
+            ..remembered.entry()
+        };
+        let written = AccessToken::of(&remembered.draft.key(), &entry, NOW).unwrap();
+        assert_eq!(read(&written.item()).is_some(), makes_sense, "{serial}");
+    }
+    let bearer = Remembered::plain(Draft::plain());
+    let entry = Entry {
+        certificate: Some(example(1)),
+        ..bearer.entry()
+    };
+    let written = AccessToken::of(&bearer.draft.key(), &entry, NOW).unwrap();
+    assert!(read(&written.item()).is_none());
 }
 
 fn config(cases: u32) -> ProptestConfig {

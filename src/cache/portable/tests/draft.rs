@@ -163,6 +163,21 @@ pub(super) fn draft() -> impl Strategy<Value = Draft> {
 }
 
 impl Draft {
+    /// An application's, of the public cloud.
+    pub(super) fn plain() -> Self {
+        Self {
+            authority: 0,
+            client: "app".to_owned(),
+            pop: false,
+            bound: None,
+            grant: 0,
+            paths: [None, None, None],
+            claims: [None, None],
+            parameters: [BTreeMap::new(), BTreeMap::new()],
+            scopes: vec!["a"],
+        }
+    }
+
     pub(super) fn key(&self) -> TokenKey {
         let authority = &authorities()[self.authority];
         let tenant = authority.tenant().map_or("", Tenant::as_str);
@@ -248,6 +263,19 @@ pub(super) fn remembered() -> impl Strategy<Value = Remembered> {
 }
 
 impl Remembered {
+    /// An hour's, from now on.
+    pub(super) fn plain(draft: Draft) -> Self {
+        Self {
+            draft,
+            token: "token".to_owned(),
+            age: Duration::ZERO,
+            life: Duration::from_secs(3_600),
+            renew_at_age: None,
+            region: None,
+            id_token: None,
+        }
+    }
+
     pub(super) fn entry(&self) -> Entry {
         let start = Now::new(NOW.wall() - self.age, NOW.monotonic() - self.age);
         let key = self.draft.key();
