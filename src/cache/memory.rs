@@ -33,6 +33,7 @@ impl Default for Limits {
 }
 
 /// What a driver keeps between flows when nobody brings another store: a plain value, to be held behind whatever lock suits.
+/// Clones share the tokens' text.
 ///
 /// ```
 /// use entra_proto::{Limits, Memory};
@@ -40,7 +41,7 @@ impl Default for Limits {
 /// let memory = Memory::new(Limits { entries: 100, bytes: 1 << 20 });
 /// assert!(memory.is_empty());
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Memory {
     limits: Limits,
     partitions: HashMap<PartitionKey, Partition>,

@@ -3,12 +3,14 @@
 mod binding;
 mod faults;
 mod flights;
+mod portable;
 mod rotation;
 mod routes;
 
 pub use binding::*;
 pub use faults::*;
 pub use flights::*;
+pub use portable::*;
 pub use rotation::*;
 pub use routes::*;
 
@@ -56,6 +58,8 @@ macro_rules! rows {
             imp23_imp24_a_provider_that_fails_hangs_or_panics_ends_its_own_request_only
             imp28_a_mismatch_is_reported_and_not_repeated
             plat03_both_versions_of_tls_are_spoken
+            cache06_i31_the_next_client_finds_the_tokens_of_the_one_before
+            t25_a_document_that_is_none_changes_nothing
             sec01_no_secret_in_any_event_or_error
         );
     };
