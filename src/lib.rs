@@ -74,7 +74,7 @@
 //!
 //! In the order of the story: `client` and what it is built from (`authority`, `region`, `certificate`, `credential`),
 //! `request`, `cache`, `plan` (what is legal, in one table), `wire` (what is sent and read), and `flow`, one file a stage, with
-//! the picture of it all. [`Error`] lists every code.
+//! the picture of it all. [`Error`] lists every code. [`PortableCache`] is how tokens leave a process and come back.
 
 #![forbid(unsafe_code)]
 #![deny(
