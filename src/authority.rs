@@ -9,12 +9,16 @@ use crate::region::Region;
 
 mod clouds;
 mod endpoints;
+mod names;
 mod tenant;
 
 use clouds::{Cloud, LEGACY};
 pub(crate) use endpoints::Endpoints;
 pub use tenant::Tenant;
 use tenant::is_dns_name;
+
+/// What hosts of CIAM end in.
+const CIAM_DOMAIN: &str = ".ciamlogin.com";
 
 /// The host that is asked whether an unknown host is one of Entra's.
 pub(crate) const INSTANCE_DISCOVERY_HOST: &str = "login.microsoftonline.com";
@@ -134,7 +138,7 @@ impl Authority {
             [first, ..] if is(first, "dstsv2") || is(first, "tfp") => {
                 return Err(invalid("the authority has no tenant"));
             }
-            segments => match (host.strip_suffix(".ciamlogin.com"), segments) {
+            segments => match (host.strip_suffix(CIAM_DOMAIN), segments) {
                 (Some(name), []) => {
                     let domain = format!("{name}.onmicrosoft.com");
                     (AuthorityKind::Ciam, tenant(&domain)?, String::new())

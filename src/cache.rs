@@ -3,10 +3,12 @@
 mod key;
 mod memory;
 mod partition;
+mod portable;
 
 pub use key::{FlightKey, PartitionKey, TokenKind};
 pub use memory::{Limits, Memory};
 pub use partition::{CacheUpdate, Partition};
+pub use portable::PortableCache;
 
 pub(crate) use key::{Bypass, Fact, Further, GrantKey, ScopeSet, TokenKey};
 pub(crate) use partition::{Entry, Note, Wanted};

@@ -90,6 +90,12 @@ impl Thumbprint {
         Self(Sha256::digest(der).into())
     }
 
+    /// Reads what [`Display`](fmt::Display) writes, and nothing else.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+
     /// The digest's bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
@@ -232,12 +238,30 @@ impl PartialEq for Certificate {
 impl Eq for Certificate {}
 
 #[cfg(test)]
+/// The certificate of RFC 8705, appendix A.
+const RFC_8705: &str = "MIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAxODEyMzcwOVoXDTIyMDUwMjEyMzcwOVowDzENMAsGA1UEAwwEbXRsczBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNcnyxwqV6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ/Au08/coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8wCgYIKoZIzj0EAwIDSQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWUVeORWz83AiEA5x2eXZOVbUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY=";
+
+/// That certificate with another serial number, and with an end that is still to come.
+#[cfg(test)]
+pub(crate) fn example(serial: u8) -> Certificate {
+    let mut der = base64::engine::general_purpose::STANDARD
+        .decode(RFC_8705)
+        .unwrap();
+    for (old, new) in [
+        (&[2_u8, 1, 2][..], &[2, 1, serial][..]),
+        (b"220502123709Z", b"490502123709Z"),
+    ] {
+        let found = der.windows(old.len()).position(|window| window == old);
+        let start = found.unwrap();
+        der[start..start + new.len()].copy_from_slice(new);
+    }
+    Certificate::parse(CertificateChain::new(der)).unwrap()
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use base64::engine::general_purpose::STANDARD;
-
-    /// The certificate of RFC 8705, appendix A.
-    const RFC_8705: &str = "MIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAxODEyMzcwOVoXDTIyMDUwMjEyMzcwOVowDzENMAsGA1UEAwwEbXRsczBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNcnyxwqV6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ/Au08/coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8wCgYIKoZIzj0EAwIDSQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWUVeORWz83AiEA5x2eXZOVbUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY=";
 
     fn der() -> Vec<u8> {
         STANDARD.decode(RFC_8705).unwrap()

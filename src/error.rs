@@ -31,6 +31,7 @@ pub use failure::{Failure, FailureKind};
 /// | `no_tokens_found` | caller | nothing is remembered of the account that the request is for |
 /// | `connection_failed`, `request_timeout`, `tls_failed`, `certificate_not_requested`, `client_certificate_rejected`, `response_too_large`, `unexpected_redirect` | environment | the transport |
 /// | `token_type_missing`, `token_type_mismatch`, `user_mismatch`, `invalid_token_response` | garbled | an answer that may not be used |
+/// | `json_parse_failed` | garbled | a [`PortableCache`](crate::PortableCache) that can't be read |
 /// | `request_throttled`, `service_not_available`, or the service's own `error` | refused | Entra said no |
 /// | `cancelled` | caller | the caller gave up (adapters only) |
 ///
@@ -69,7 +70,7 @@ pub enum Fault {
     Caller,
     /// Entra answered, and the answer is no.
     Refused,
-    /// Something answered, and the answer makes no sense.
+    /// Something answered, or was stored, and makes no sense.
     Garbled,
     /// A provider, a signer, the network or the machine.
     Environment,

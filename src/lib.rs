@@ -74,7 +74,7 @@
 //!
 //! In the order of the story: `client` and what it is built from (`authority`, `region`, `certificate`, `credential`),
 //! `request`, `cache`, `plan` (what is legal, in one table), `wire` (what is sent and read), and `flow`, one file a stage, with
-//! the picture of it all. [`Error`] lists every code.
+//! the picture of it all. [`Error`] lists every code. [`PortableCache`] is how tokens leave a process and come back.
 
 #![forbid(unsafe_code)]
 #![deny(
@@ -119,7 +119,9 @@ mod wire;
 
 pub use account::{Account, User};
 pub use authority::{Authority, AuthorityKind, Tenant};
-pub use cache::{CacheUpdate, FlightKey, Limits, Memory, Partition, PartitionKey, TokenKind};
+pub use cache::{
+    CacheUpdate, FlightKey, Limits, Memory, Partition, PartitionKey, PortableCache, TokenKind,
+};
 pub use certificate::{Certificate, CertificateChain, Thumbprint};
 pub use client::{AuthorityUrl, BearerIsolation, Client, ClientBuilder};
 pub use credential::{Credential, Needs};

@@ -45,6 +45,8 @@ pub(crate) struct Decided {
     pub(crate) kind: TokenKind,
     pub(crate) tenant: Option<Tenant>,
     pub(crate) scopes: ScopeSet,
+    /// The scopes asked for, as they are spelled.
+    pub(crate) target: Arc<str>,
     /// As the body has them.
     pub(crate) scope_text: String,
     /// As the body has them, capabilities merged.
@@ -82,7 +84,7 @@ impl TokenRequest {
     /// `mtls_pop_without_region`, `mtls_pop_not_supported_for_environment`).
     pub fn plan(self, client: &Client) -> Result<Plan, Error> {
         let configuration = client.configuration();
-        let (scopes, scope_text) = self.check_scopes(&configuration.id)?;
+        let scopes = self.check_scopes(&configuration.id)?;
         let tenant = self.check_tenant(configuration)?;
         let read = |claims: &Option<String>| {
             claims
@@ -120,8 +122,9 @@ impl TokenRequest {
             decided: Arc::new(Decided {
                 client: client.clone(),
                 kind,
-                scopes,
-                scope_text,
+                scopes: scopes.set,
+                target: scopes.target,
+                scope_text: scopes.text,
                 claims,
                 answer_names_key: by_certificate && proof.answer_may_bind(),
                 proof,

@@ -71,6 +71,21 @@ impl Span {
         Self { start, length }
     }
 
+    /// A span that another process began, so that no more is known of it than the wall clock's `start` and `end`: it ends on both
+    /// clocks as much later than now. None, if it is over or has not begun.
+    pub(crate) fn resumed(start: Duration, end: Duration, now: Now) -> Option<Self> {
+        let left = end.checked_sub(now.wall).filter(|left| !left.is_zero())?;
+        // It can't have begun before this process did, as its monotonic clock tells time.
+        let age = now.wall.checked_sub(start)?.min(now.monotonic);
+        Some(Self {
+            start: Now {
+                wall: now.wall.saturating_sub(age),
+                monotonic: now.monotonic.saturating_sub(age),
+            },
+            length: left.saturating_add(age),
+        })
+    }
+
     /// What is left of it: the smaller of what the two clocks say.
     pub(crate) fn left(self, now: Now) -> Duration {
         let end = self.start.after(self.length);
@@ -110,5 +125,24 @@ mod tests {
         let span = Span::new(at(1_000, 0), SECOND * 100);
         assert_eq!(span.left(at(1_100, 1)), Duration::ZERO);
         assert_eq!(span.left(at(u64::MAX, 1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn t11_a_span_of_another_process_ends_on_both_clocks_when_it_would_have_ended() {
+        let resumed = |start, end, now| Span::resumed(SECOND * start, SECOND * end, now);
+        // Begun before and after this process.
+        for monotonic in [10, 5_000] {
+            let now = at(1_060, monotonic);
+            let span = resumed(1_000, 1_100, now).unwrap();
+            assert_eq!(span.left(now), SECOND * 40);
+            assert_eq!(span.left(at(0, monotonic + 30)), SECOND * 10);
+            assert_eq!(span.left(at(0, monotonic + 40)), Duration::ZERO);
+            assert_eq!(span.left(at(1_100, monotonic)), Duration::ZERO);
+            assert!(span.start().monotonic() < now.monotonic());
+        }
+        let now = at(1_000, 10);
+        assert_eq!(resumed(1_001, 2_000, now), None);
+        assert_eq!(resumed(0, 1_000, now), None);
+        assert_eq!(resumed(1_000, 999, now), None);
     }
 }

@@ -3,7 +3,7 @@
 /// The clouds: the host that serves plain requests, the host that names the cloud in the cache, and every alias.
 ///
 /// After MSAL.NET's `KnownMetadataProvider`.
-const CLOUDS: &[Cloud] = &[
+pub(super) const CLOUDS: &[Cloud] = &[
     Cloud {
         network: "login.microsoftonline.com",
         cache: "login.windows.net",

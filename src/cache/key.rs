@@ -129,20 +129,24 @@ pub(crate) enum Fact {
         kind: AuthorityKind,
         authority: String,
     },
-    /// The refresh token of a user: one for all tenants and scopes, as Entra's are.
-    RefreshToken {
-        kind: AuthorityKind,
-        authority: String,
-        client: String,
-        account: Account,
-        partition: Option<String>,
-    },
+    /// The refresh token of a user.
+    RefreshToken(UserKey),
     /// Until when the service asked not to be asked.
     Throttle {
         client: String,
         tenant: String,
         host: String,
     },
+}
+
+/// Whose refresh token it is: one for all tenants and scopes, as Entra's are.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct UserKey {
+    pub(crate) authority_kind: AuthorityKind,
+    pub(crate) authority: String,
+    pub(crate) client: String,
+    pub(crate) account: Account,
+    pub(crate) partition: Option<String>,
 }
 
 impl PartitionKey {
@@ -152,6 +156,23 @@ impl PartitionKey {
 
     pub(crate) fn fact(fact: Fact) -> Self {
         Self(Arc::new(Key::Fact(fact)))
+    }
+
+    /// What tells the tokens here from all others, if tokens are remembered here.
+    pub(super) fn of_tokens(&self) -> Option<&TokenKey> {
+        match &*self.0 {
+            Key::Tokens(key) => Some(key),
+            Key::Fact(_) => None,
+        }
+    }
+
+    /// Whose refresh token is remembered here, if one is.
+    pub(super) fn of_user(&self) -> Option<&UserKey> {
+        match &*self.0 {
+            Key::Fact(Fact::RefreshToken(user)) => Some(user),
+            Key::Fact(Fact::Region { .. } | Fact::Instance { .. } | Fact::Throttle { .. })
+            | Key::Tokens(_) => None,
+        }
     }
 
     /// The same key for this account.
@@ -175,19 +196,19 @@ impl PartitionKey {
                 client,
                 partition,
                 ..
-            }) => Some(Self::fact(Fact::RefreshToken {
-                kind: *authority_kind,
+            }) => Some(Self::fact(Fact::RefreshToken(UserKey {
+                authority_kind: *authority_kind,
                 authority: authority.clone(),
                 client: client.clone(),
                 account: account.clone(),
                 partition: partition.clone(),
-            })),
+            }))),
             Key::Tokens(_) | Key::Fact(_) => None,
         }
     }
 
     pub(crate) fn is_of_refresh_token(&self) -> bool {
-        matches!(&*self.0, Key::Fact(Fact::RefreshToken { .. }))
+        matches!(&*self.0, Key::Fact(Fact::RefreshToken(_)))
     }
 
     /// The same key for another certificate.
@@ -218,17 +239,12 @@ impl PartitionKey {
             .sum(),
             Key::Fact(Fact::Region { client }) => client.len(),
             Key::Fact(Fact::Instance { authority, .. }) => authority.len(),
-            Key::Fact(Fact::RefreshToken {
-                authority,
-                client,
-                account,
-                partition,
-                ..
-            }) => authority
+            Key::Fact(Fact::RefreshToken(user)) => user
+                .authority
                 .len()
-                .saturating_add(client.len())
-                .saturating_add(account.home_id().len())
-                .saturating_add(long(partition)),
+                .saturating_add(user.client.len())
+                .saturating_add(user.account.home_id().len())
+                .saturating_add(long(&user.partition)),
             Key::Fact(Fact::Throttle {
                 client,
                 tenant,
@@ -246,16 +262,11 @@ impl fmt::Debug for PartitionKey {
     /// Neither the partition's name, which callers take from session ids and the like, nor what they send of their own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Key::Fact(Fact::RefreshToken {
-                authority,
-                client,
-                account,
-                ..
-            }) => f
+            Key::Fact(Fact::RefreshToken(user)) => f
                 .debug_struct("RefreshToken")
-                .field("authority", authority)
-                .field("client", client)
-                .field("account", account)
+                .field("authority", &user.authority)
+                .field("client", &user.client)
+                .field("account", &user.account)
                 .finish_non_exhaustive(),
             Key::Fact(fact) => fact.fmt(f),
             Key::Tokens(key) => f
@@ -284,6 +295,10 @@ impl ScopeSet {
         set.sort_unstable();
         set.dedup();
         Self(set.into())
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.iter().map(|scope| &**scope)
     }
 
     pub(crate) fn has_all_of(&self, other: &Self) -> bool {

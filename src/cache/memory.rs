@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::time::Now;
 
 use super::key::{PartitionKey, ScopeSet};
-use super::partition::{CacheUpdate, Change, Partition};
+use super::partition::{CacheUpdate, Change, Entry, Note, Partition};
 
 /// How much a [`Memory`] may hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +34,7 @@ impl Default for Limits {
 }
 
 /// What a driver keeps between flows when nobody brings another store: a plain value, to be held behind whatever lock suits.
+/// Clones share the tokens' text.
 ///
 /// ```
 /// use entra_proto::{Limits, Memory};
@@ -41,7 +42,7 @@ impl Default for Limits {
 /// let memory = Memory::new(Limits { entries: 100, bytes: 1 << 20 });
 /// assert!(memory.is_empty());
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Memory {
     limits: Limits,
     partitions: HashMap<PartitionKey, Partition>,
@@ -79,14 +80,47 @@ impl Memory {
         let partition = self.partitions.entry(key.clone()).or_default();
         update.apply(partition);
         let (end, scopes, size) = match update.change() {
-            Change::Entry(entry) => {
-                let end = entry.life.start().after(entry.life.length()).monotonic();
-                (end, Some(entry.scopes.clone()), entry.size())
-            }
+            Change::Entry(entry) => (entry.end(), Some(entry.scopes.clone()), entry.size()),
             Change::Note(note) => (note.end(), None, note.size()),
         };
         self.shelf(key).insert((end, key.clone(), scopes));
         self.bytes = self.bytes.saturating_add(size).saturating_add(key.size());
+        self.let_go(now);
+    }
+
+    /// Remembers what another process left behind, and says whether it did: not if what is held lasts longer, nor if it would cost
+    /// something else its place.
+    pub(super) fn adopt(&mut self, key: &PartitionKey, update: &CacheUpdate, now: Now) -> bool {
+        let held = self.partitions.get(key);
+        let (held, new, size) = match update.change() {
+            Change::Entry(entry) => {
+                let held = held.and_then(|held| held.entry(&entry.scopes));
+                (held.map(Entry::end), entry.end(), entry.size())
+            }
+            Change::Note(note) => {
+                let held = held.and_then(Partition::note);
+                (held.map(Note::end), note.end(), note.size())
+            }
+        };
+        if held.is_some_and(|held| held >= new) {
+            return false;
+        }
+        self.let_go(now);
+        let bytes = self.bytes.saturating_add(size).saturating_add(key.size());
+        let room = self.len() < self.limits.entries && bytes <= self.limits.bytes;
+        if room {
+            self.save(key, update, now);
+        }
+        room
+    }
+
+    /// Everything that is held.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = (&PartitionKey, &Partition)> {
+        self.partitions.iter()
+    }
+
+    /// Lets go of what has ended and of what is too much.
+    fn let_go(&mut self, now: Now) {
         while let Some((key, scopes)) = self.too_much(now) {
             self.forget(&key, scopes.as_ref());
         }
@@ -125,13 +159,8 @@ impl Memory {
         };
         let held = match scopes {
             Some(scopes) => partition
-                .entries()
-                .iter()
-                .find(|entry| entry.scopes == *scopes)
-                .map(|entry| {
-                    let end = entry.life.start().after(entry.life.length()).monotonic();
-                    (end, entry.size())
-                }),
+                .entry(scopes)
+                .map(|entry| (entry.end(), entry.size())),
             None => partition.note().map(|note| (note.end(), note.size())),
         };
         let Some((end, size)) = held else {

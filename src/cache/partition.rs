@@ -1,6 +1,7 @@
 //! Partitions: the entries under one key, the look-up among them and the merge into them. All pure.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::Account;
@@ -28,6 +29,8 @@ pub struct Partition {
 #[derive(Clone, Eq, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) scopes: ScopeSet,
+    /// The scopes as they were spelled: MSAL for Python, which reads them in a portable cache, tells letters by their case.
+    pub(crate) target: Arc<str>,
     pub(crate) token: Secret,
     pub(crate) life: Span,
     /// The age from which renewing is due, jitter included.
@@ -119,6 +122,11 @@ impl Partition {
         &self.entries
     }
 
+    /// The entry with these very scopes.
+    pub(super) fn entry(&self, scopes: &ScopeSet) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.scopes == *scopes)
+    }
+
     pub(super) fn remove_entry(&mut self, scopes: &ScopeSet) {
         self.entries.retain(|entry| entry.scopes != *scopes);
     }
@@ -153,6 +161,11 @@ impl Entry {
         self.renew_at_age.is_some_and(|due| age >= due)
     }
 
+    /// When it ends on the monotonic clock.
+    pub(super) fn end(&self) -> Duration {
+        self.life.start().after(self.life.length()).monotonic()
+    }
+
     pub(super) fn size(&self) -> usize {
         let certificate = self
             .certificate
@@ -161,6 +174,7 @@ impl Entry {
         size_of::<Self>()
             .saturating_add(self.token.expose().len())
             .saturating_add(self.scopes.size())
+            .saturating_add(self.target.len())
             .saturating_add(
                 self.id_token
                     .as_ref()
@@ -171,6 +185,9 @@ impl Entry {
 }
 
 impl Note {
+    /// How long a refresh token is kept: Entra's live 90 days unless used, and say so nowhere.
+    pub(crate) const REFRESH_TOKEN_LASTS: Duration = Duration::from_secs(90 * 24 * 3_600);
+
     /// Its share of the budget: but for a refresh token, none holds more than an error or a URL.
     pub(super) fn size(&self) -> usize {
         const USUAL: usize = 512;

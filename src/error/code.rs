@@ -39,6 +39,7 @@ pub(crate) enum Code {
     TokenTypeMismatch,
     UserMismatch,
     InvalidTokenResponse,
+    JsonParseFailed,
     RequestThrottled,
     ServiceNotAvailable,
     Cancelled,
@@ -219,6 +220,11 @@ impl Code {
                 "invalid_token_response",
                 Garbled,
                 "find out what answers in the service's place; the answer was discarded",
+            ),
+            Self::JsonParseFailed => (
+                "json_parse_failed",
+                Garbled,
+                "keep the stored cache, go on without it, and find out who wrote it",
             ),
             Self::RequestThrottled => (
                 "request_throttled",

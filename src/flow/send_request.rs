@@ -34,8 +34,6 @@ const ON_BEHALF_OF: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// The pause before the second attempt where the service names none, and how much chance adds to it.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_JITTER_MILLIS: u64 = 1_000;
-/// How long a refresh token is kept: Entra's live 90 days unless used, and say so nowhere.
-const REFRESH_TOKEN_LASTS: Duration = Duration::from_secs(90 * 24 * 3_600);
 /// How much chance adds to `refresh_in` at most.
 const RENEWAL_JITTER: u64 = 300;
 
@@ -289,7 +287,8 @@ impl SendRequest {
         };
         let refresh_token = token.refresh_token.as_ref().zip(key.refresh_token());
         let update = refresh_token.map(|(secret, key)| {
-            let note = Note::RefreshToken(secret.clone(), Span::new(now, REFRESH_TOKEN_LASTS));
+            let note =
+                Note::RefreshToken(secret.clone(), Span::new(now, Note::REFRESH_TOKEN_LASTS));
             (key, CacheUpdate::note(note))
         });
         if life.is_zero() {
@@ -297,6 +296,7 @@ impl SendRequest {
         }
         let entry = Entry {
             scopes: decided.scopes.clone(),
+            target: decided.target.clone(),
             token: token.secret.clone(),
             life: Span::new(now, life),
             renew_at_age: granted

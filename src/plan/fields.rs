@@ -1,5 +1,7 @@
 //! The request's own fields, judged one by one before anything else (rule 16): what is refused here never meets a credential.
 
+use std::sync::Arc;
+
 use crate::account::User;
 use crate::authority::Tenant;
 use crate::cache::ScopeSet;
@@ -9,8 +11,15 @@ use crate::request::{Grant, TokenRequest};
 use crate::wire::form::is_reserved;
 use crate::wire::token::is_uuid;
 
+/// The scopes of a request: what its token is remembered by, what was asked for, and what the body asks for.
+pub(super) struct Scopes {
+    pub(super) set: ScopeSet,
+    pub(super) target: Arc<str>,
+    pub(super) text: String,
+}
+
 impl TokenRequest {
-    pub(super) fn check_scopes(&self, client_id: &str) -> Result<(ScopeSet, String), Error> {
+    pub(super) fn check_scopes(&self, client_id: &str) -> Result<Scopes, Error> {
         let mut scopes = Vec::new();
         for item in &self.scopes {
             if item.trim().is_empty() || item.chars().any(char::is_control) {
@@ -53,8 +62,10 @@ impl TokenRequest {
             | Grant::Account(_) => {}
         }
         let set = ScopeSet::of(scopes.iter().copied());
+        let target: Arc<str> = scopes.join(" ").into();
         if self.grant == Grant::ClientCredentials {
-            return Ok((set, scopes.join(" ")));
+            let text = target.to_string();
+            return Ok(Scopes { set, target, text });
         }
         // What brings a user's refresh token and ID token (OpenID Connect Core §5.4 and §11), as MSAL asks for it.
         for reserved in ["openid", "profile", "offline_access"] {
@@ -65,7 +76,8 @@ impl TokenRequest {
                 scopes.push(reserved);
             }
         }
-        Ok((set, scopes.join(" ")))
+        let text = scopes.join(" ");
+        Ok(Scopes { set, target, text })
     }
 
     pub(super) fn check_tenant(

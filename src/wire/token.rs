@@ -10,7 +10,7 @@ use crate::secret::Secret;
 use crate::wire::json::Json;
 
 /// The longest life that is believed.
-const MOST_LIFE: u64 = 48 * 3_600;
+pub(crate) const MOST_LIFE: u64 = 48 * 3_600;
 /// The longest token that is accepted, in bytes.
 const MOST_TOKEN: usize = 128 * 1_024;
 
@@ -124,7 +124,7 @@ fn check_kind(document: &Json<'_>, asked: TokenKind) -> Result<(), Error> {
 }
 
 /// `1*VCHAR` (RFC 6749 appendix A.12): a line break in a token would become one in a header.
-fn check_token(token: &str) -> Result<(), Error> {
+pub(crate) fn check_token(token: &str) -> Result<(), Error> {
     let wrong = if token.is_empty() {
         "a token in the answer is empty"
     } else if token.len() > MOST_TOKEN {

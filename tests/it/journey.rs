@@ -299,14 +299,16 @@ impl Trail {
     }
 }
 
+/// So small that it overflows (I33: losing an entry changes only latency).
+const SMALL: Limits = Limits {
+    entries: 12,
+    bytes: 64 * 1_024,
+};
+
 impl World {
     pub(crate) fn new() -> Self {
         Self {
-            // So small that it overflows (I33: losing an entry changes only latency).
-            memory: Memory::new(Limits {
-                entries: 12,
-                bytes: 64 * 1_024,
-            }),
+            memory: Memory::new(SMALL),
             now: START,
             pairs: 0,
             tokens: 0,
@@ -349,8 +351,24 @@ impl World {
         assert_silent(&(&plan, &wish.request, &party.client));
         // The same again, so that the cache has something to do.
         for _ in 0..=dice.roll(4) {
+            if dice.one_in(16) {
+                self.restart();
+            }
             self.follow(dice, party, wish, plan.clone(), false, step_on);
         }
+    }
+
+    /// What is remembered goes through its portable form, as from one process to the next: notes are lost, and whatever holds of
+    /// tokens holds as before.
+    fn restart(&mut self) {
+        let mut cache = PortableCache::empty();
+        cache.add_from(&self.memory, self.now);
+        assert_silent(&cache);
+        let stored = cache.write();
+        let cache = PortableCache::read(stored.expose()).expect("what was written");
+        assert_eq!(cache.write(), stored);
+        self.memory = Memory::new(SMALL);
+        cache.load_into(&mut self.memory, self.now);
     }
 
     fn follow(

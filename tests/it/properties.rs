@@ -20,7 +20,7 @@ use crate::script::{
 
 const CONTOSO: &str = "https://login.microsoftonline.com/contoso.com";
 
-fn cases(cases: u32) -> ProptestConfig {
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
         // Failures are to be written down as tests with a name, not as seeds.
         failure_persistence: None,
@@ -74,7 +74,7 @@ fn printable() -> impl Strategy<Value = String> {
 }
 
 /// JSON with keys and texts that could be mistaken for something else.
-fn document() -> impl Strategy<Value = Value> {
+pub(crate) fn document() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -109,7 +109,7 @@ fn key() -> impl Strategy<Value = String> {
     ]
 }
 
-fn object() -> impl Strategy<Value = Map<String, Value>> {
+pub(crate) fn object() -> impl Strategy<Value = Map<String, Value>> {
     proptest::collection::btree_map(key(), document(), 0..6)
         .prop_map(|members| members.into_iter().collect())
 }

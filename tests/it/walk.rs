@@ -18,7 +18,7 @@ impl Dice for Lcg {
 }
 
 /// Flows of one world share its memory; there are a few for each client.
-const WORLDS: u64 = 1_000;
+const WORLDS: u64 = 1_400;
 const CLIENTS: u64 = 12;
 
 /// Which step may follow which: the truth of which the picture in `src/flow.rs` is the drawing. A pause here is one that was

@@ -34,6 +34,14 @@ impl Driver for Blocking {
         client.token(request)
     }
 
+    fn export_cache(client: &EntraClient) -> Body {
+        client.export_cache()
+    }
+
+    fn import_cache(client: &EntraClient, document: &[u8]) -> Result<usize, Error> {
+        client.import_cache(document)
+    }
+
     fn send(
         client: &EntraClient,
         token: &AccessToken,

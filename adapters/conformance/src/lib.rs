@@ -56,6 +56,12 @@ pub trait Driver: 'static {
     /// Gets a token, blocking the calling thread.
     fn token(client: &Self::Client, request: &TokenRequest) -> Result<AccessToken, Error>;
 
+    /// What the client remembers, as the MSALs write it.
+    fn export_cache(client: &Self::Client) -> Body;
+
+    /// Takes such a document in.
+    fn import_cache(client: &Self::Client, document: &[u8]) -> Result<usize, Error>;
+
     /// Calls a resource with a token, blocking the calling thread.
     fn send(
         client: &Self::Client,

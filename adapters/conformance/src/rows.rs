@@ -5,6 +5,7 @@ mod binding;
 mod bound;
 mod faults;
 mod flights;
+mod portable;
 mod rotation;
 mod routes;
 mod transport;
@@ -15,6 +16,7 @@ pub use binding::*;
 pub use bound::*;
 pub use faults::*;
 pub use flights::*;
+pub use portable::*;
 pub use rotation::*;
 pub use routes::*;
 pub use transport::*;
@@ -78,6 +80,8 @@ macro_rules! rows {
             sec10_plat03_a_server_of_tls11_gets_nothing
             plat03_bind03_the_resource_is_called_over_both_versions_of_tls
             run16_the_steps_are_those_of_the_table
+            cache06_i31_the_next_client_finds_the_tokens_of_the_one_before
+            t25_a_document_that_is_none_changes_nothing
             sec01_no_secret_in_any_event_or_error
             imp01_on_behalf_of_a_user_over_mtls
             imp01_a_code_and_its_account_over_mtls

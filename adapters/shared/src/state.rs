@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use entra_proto::{AccessToken, Body, Client, Failure, FailureKind, Limits, Memory};
+use entra_proto::{
+    AccessToken, Body, Client, Error, Failure, FailureKind, Limits, Memory, PortableCache,
+};
 
 use crate::build::{BuildError, check_needs};
 use crate::clock::Clock;
@@ -62,6 +64,8 @@ impl fmt::Debug for Settings {
 pub struct State<W: Wake> {
     settings: Settings,
     memory: Mutex<Memory>,
+    /// What was imported last, with what is in it for others.
+    portable: Mutex<PortableCache>,
     turns: Turns<W>,
     clock: Clock,
 }
@@ -84,6 +88,7 @@ impl<W: Wake> State<W> {
         )?;
         Ok(Self {
             memory: Mutex::new(Memory::new(settings.limits)),
+            portable: Mutex::default(),
             turns: Turns::default(),
             clock: Clock::start(),
             settings,
@@ -99,6 +104,32 @@ impl<W: Wake> State<W> {
     /// The memory, locked. It is never held across anything that waits, and a panic elsewhere does not take it away.
     pub fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what makes sense of a document, says how many tokens that were, and keeps the document for
+    /// [`export_cache`](Self::export_cache).
+    ///
+    /// # Errors
+    /// `json_parse_failed`; then everything stays as it was.
+    pub fn import_cache(&self, document: &[u8]) -> Result<usize, Error> {
+        let document = PortableCache::read(document)?;
+        let mut portable = self.portable();
+        let found = document.load_into(&mut self.memory(), self.clock.now());
+        *portable = document;
+        Ok(found)
+    }
+
+    /// The document that was imported last, with what is remembered now.
+    pub fn export_cache(&self) -> Body {
+        let mut portable = self.portable();
+        // Flows go on while the document is put together.
+        let memory = self.memory().clone();
+        portable.add_from(&memory, self.clock.now());
+        portable.write()
+    }
+
+    fn portable(&self) -> MutexGuard<'_, PortableCache> {
+        self.portable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The turns.

@@ -108,6 +108,25 @@ impl EntraClient {
         }
     }
 
+    /// Takes in tokens that were stored earlier, by this program or by another that uses an MSAL: a token cache in the unified
+    /// schema that the MSALs share. Returns how many of them serve here; what is newer in memory stays. The rest of the document
+    /// is kept for [`export_cache`](Self::export_cache), until another is imported.
+    ///
+    /// The document is as good as the place that it comes from: whoever can write there can hand out tokens of their own.
+    ///
+    /// # Errors
+    /// `json_parse_failed`: it is no such document. Then nothing changes; whoever goes on without it should not overwrite it either.
+    pub fn import_cache(&self, document: &[u8]) -> Result<usize, Error> {
+        self.0.state.import_cache(document)
+    }
+
+    /// What is remembered, as such a document: access tokens, and users' refresh tokens and ID tokens. What the document that was
+    /// imported last has besides, for others, is still in it. It holds secrets: store it where nobody else reads.
+    #[must_use]
+    pub fn export_cache(&self) -> Body {
+        self.0.state.export_cache()
+    }
+
     /// The identity of a certificate that this client has used, while it is held.
     #[must_use]
     pub fn identity(&self, thumbprint: Thumbprint) -> Option<ClientIdentity> {

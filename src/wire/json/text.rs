@@ -5,8 +5,6 @@ use std::ops::Deref;
 
 use zeroize::Zeroizing;
 
-use super::Json;
-
 /// Text, borrowed or copied. A copy is wiped when it is dropped.
 #[derive(Clone)]
 pub(crate) enum Text<'a> {
@@ -29,6 +27,18 @@ impl<'a> Text<'a> {
             Self::Borrowed(text) => Cow::Borrowed(text),
             Self::Copied(mut copy) => Cow::Owned(std::mem::take(&mut *copy)),
         }
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Borrowed(text)
+    }
+}
+
+impl<'a> From<&'a String> for Text<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Borrowed(text)
     }
 }
 
@@ -58,32 +68,5 @@ impl AsRef<str> for Text<'_> {
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
-    }
-}
-
-impl Json<'_> {
-    /// Written without blanks, in a buffer that does not grow, since one that grows leaves copies of its secrets behind.
-    pub(crate) fn to_text(&self) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(String::with_capacity(self.most_room()));
-        self.write(&mut text);
-        text
-    }
-
-    /// More than which the value never takes when it is written: a character becomes six at most.
-    fn most_room(&self) -> usize {
-        let text = |text: &str| text.len().saturating_mul(6).saturating_add(4);
-        match self {
-            Self::Null | Self::Bool(_) => 5,
-            Self::Number(digits) => digits.len(),
-            Self::Text(value) => text(value),
-            Self::Array(elements) => elements
-                .iter()
-                .map(|element| element.most_room().saturating_add(1))
-                .fold(2, usize::saturating_add),
-            Self::Object(members) => members
-                .iter()
-                .map(|(name, value)| text(name).saturating_add(value.most_room()))
-                .fold(2, usize::saturating_add),
-        }
     }
 }

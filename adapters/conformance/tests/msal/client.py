@@ -3,11 +3,12 @@
 in   ports        where the ports 443 and 80 of every host are: {"443": [address, port], …}
      trusted      the one authority that is trusted, as PEM; null for those that everybody trusts
      application  the arguments of msal.ConfidentialClientApplication
-     scopes       those of acquire_token_for_client
-     calls        how often it is called
+     cache        a serialized token cache; null for none
+     calls        what is called in turn: [method, arguments by name]; for acquire_token_silent the account is the only one there is
 out  msal         the version
      tls13        can this Python speak TLS 1.3?
-     answers      what the calls returned, or
+     answers      what the calls returned, and
+     cache        the token cache after that, serialized; or
      raised       the exception that came instead, and
      reason       its text
 """
@@ -52,15 +53,27 @@ def acquire(ask):
         if ask["trusted"]:
             trusted = pathlib.Path(folder, "trusted.pem")
             trusted.write_text(ask["trusted"])
-        client = msal.ConfidentialClientApplication(http_client=session(trusted), **ask["application"])
-        return [client.acquire_token_for_client(ask["scopes"]) for _ in range(ask["calls"])]
+        cache = msal.SerializableTokenCache()
+        cache.deserialize(ask["cache"])
+        client = msal.ConfidentialClientApplication(
+            http_client=session(trusted), token_cache=cache, **ask["application"]
+        )
+        answers = [call(client, *named) for named in ask["calls"]]
+        return {"answers": answers, "cache": cache.serialize()}
+
+
+def call(client, method, arguments):
+    if method == "acquire_token_silent":
+        (account,) = client.get_accounts()
+        arguments = {"account": account, **arguments}
+    return getattr(client, method)(**arguments)
 
 
 ask = json.load(sys.stdin)
 lead_to(ask["ports"])
 said = {"msal": msal.__version__, "tls13": ssl.HAS_TLSv1_3}
 try:
-    said["answers"] = acquire(ask)
+    said.update(acquire(ask))
 except Exception as error:
     said["raised"], said["reason"] = type(error).__name__, str(error)
 json.dump(said, sys.stdout)

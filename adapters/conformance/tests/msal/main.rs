@@ -2,6 +2,7 @@
 //!
 //! Needs `python3` with pip, and the index of its packages once. Without `python3` the tests say so and show nothing.
 
+mod portable;
 mod python;
 
 use base64::Engine as _;
@@ -43,6 +44,18 @@ impl Peer {
     }
 
     fn run_trusting(&self, trusted: Option<&str>, application: &Value, calls: usize) -> Value {
+        let call = json!(["acquire_token_for_client", { "scopes": [SCOPE] }]);
+        self.call(trusted, application, None, &vec![call; calls])
+    }
+
+    /// Has msal make a client with this cache and call these methods of it.
+    fn call(
+        &self,
+        trusted: Option<&str>,
+        application: &Value,
+        cache: Option<&str>,
+        calls: &[Value],
+    ) -> Value {
         let emulator = &self.world.emulator;
         let port = |at: std::net::SocketAddr| json!([at.ip().to_string(), at.port()]);
         let said = self.python.run(
@@ -51,7 +64,7 @@ impl Peer {
                 "ports": { "443": port(emulator.address()), "80": port(emulator.imds_address()) },
                 "trusted": trusted,
                 "application": application,
-                "scopes": [SCOPE],
+                "cache": cache,
                 "calls": calls,
             }),
         );
