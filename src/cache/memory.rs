@@ -10,6 +10,10 @@ use crate::time::Now;
 use super::key::{PartitionKey, ScopeSet};
 use super::partition::{CacheUpdate, Change, Entry, Note, Partition};
 
+/// How many tokens of one partition another process may leave behind: nobody asks for so many sets of scopes, and every look-up
+/// goes through them all.
+const MOST_ADOPTED: usize = 1_000;
+
 /// How much a [`Memory`] may hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
@@ -102,7 +106,11 @@ impl Memory {
                 (held.map(Note::end), note.end(), note.size())
             }
         };
-        if held.is_some_and(|held| held >= new) {
+        let crowded = self
+            .partitions
+            .get(key)
+            .is_some_and(|partition| partition.len() >= MOST_ADOPTED);
+        if crowded || held.is_some_and(|held| held >= new) {
             return false;
         }
         self.let_go(now);
