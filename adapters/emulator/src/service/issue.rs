@@ -129,6 +129,7 @@ impl Service {
             "iss": REFRESH_ISSUER,
             "aud": client_id,
             "tid": tenant,
+            "oid": user.object_id,
             "username": user.username,
             "uti": self.fresh_guid(),
         });
@@ -152,7 +153,13 @@ impl Service {
             && jwt
                 .date("exp")
                 .is_some_and(|expiry| expiry > clock::unix(now));
-        genuine.then(|| jwt.claim("username").map(User::named))?
+        let user = || {
+            Some(User {
+                object_id: jwt.claim("oid")?.to_owned(),
+                username: jwt.claim("username")?.to_owned(),
+            })
+        };
+        genuine.then(user)?
     }
 
     /// A federated assertion, signed by the key of foreign issuers, or by the token key for a tenant of ours.

@@ -153,6 +153,18 @@ fn user_fic_acts_for_the_user_that_it_names() {
         claims(&answer.access_token())["preferred_username"],
         "ada@contoso.example"
     );
+    // A user who is named by object id is that user still when the refresh token is redeemed.
+    let id = "33333333-3333-3333-3333-333333333333";
+    let by_id = [
+        (name, assertion.as_str()),
+        ("user_id", id),
+        ("scope", VAULT),
+    ];
+    let first = client.post(LOGIN, &form("user_fic", &by_id)).json();
+    let refresh_token = first["refresh_token"].as_str().unwrap();
+    let again = [("refresh_token", refresh_token), ("scope", VAULT)];
+    let again = client.post(LOGIN, &form("refresh_token", &again));
+    assert_eq!(again.claims()["oid"], id);
     assert_eq!(
         client
             .post(LOGIN, &form("user_fic", &[(name, &assertion)]))
