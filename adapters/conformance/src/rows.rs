@@ -7,6 +7,7 @@ mod faults;
 mod flights;
 mod rotation;
 mod routes;
+pub(crate) mod secrets;
 mod transport;
 
 pub use attempts::*;
@@ -16,6 +17,7 @@ pub use faults::*;
 pub use flights::*;
 pub use rotation::*;
 pub use routes::*;
+pub use secrets::*;
 pub use transport::*;
 
 /// Makes a test of each row for a driver.
