@@ -41,7 +41,7 @@ impl fmt::Display for TokenKind {
     }
 }
 
-/// Where something is remembered. Equal keys, the same [`Partition`](crate::Partition).
+/// Where something is remembered. Equal keys, the same [`Partition`].
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct PartitionKey(Arc<Key>);
 
