@@ -6,12 +6,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use crate::account::Account;
 use crate::authority::AuthorityKind;
 use crate::certificate::Thumbprint;
+
+use super::partition::Partition;
 
 /// What kind of token: it follows from the request alone (rule 1).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -40,7 +43,7 @@ impl fmt::Display for TokenKind {
     }
 }
 
-/// Where something is remembered. Equal keys, the same [`Partition`](crate::Partition).
+/// Where something is remembered. Equal keys, the same [`Partition`].
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct PartitionKey(Arc<Key>);
 
@@ -148,6 +151,11 @@ pub(crate) struct UserKey {
     pub(crate) account: Account,
     pub(crate) partition: Option<String>,
 }
+/// What the structures of a memory take for one entry besides what it holds: a place in the map and one in the set, each half
+/// full at worst, and what an allocator adds to a dozen blocks and loses between them.
+const PLACES: usize = 2 * size_of::<(PartitionKey, Partition)>()
+    + 2 * size_of::<(Duration, PartitionKey, Option<ScopeSet>)>()
+    + 12 * 48;
 
 impl PartitionKey {
     pub(crate) fn tokens(key: TokenKey) -> Self {
@@ -222,7 +230,7 @@ impl PartitionKey {
         }
     }
 
-    /// How many bytes the key's own text takes.
+    /// How many bytes the key takes, and its places in a memory.
     pub(crate) fn size(&self) -> usize {
         let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let text = match &*self.0 {
@@ -254,7 +262,7 @@ impl PartitionKey {
                 .saturating_add(tenant.len())
                 .saturating_add(host.len()),
         };
-        size_of::<Key>().saturating_add(text)
+        PLACES.saturating_add(size_of::<Key>()).saturating_add(text)
     }
 }
 

@@ -22,7 +22,8 @@ const MARGIN: Duration = Duration::from_secs(300);
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Partition {
     entries: Vec<Entry>,
-    note: Option<Note>,
+    /// Few partitions have one, and it is larger than all the rest.
+    note: Option<Box<Note>>,
 }
 
 /// One remembered token.
@@ -115,7 +116,7 @@ impl Partition {
     }
 
     pub(crate) fn note(&self) -> Option<&Note> {
-        self.note.as_ref()
+        self.note.as_deref()
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -238,9 +239,11 @@ impl CacheUpdate {
         match &self.0 {
             Change::Entry(entry) => {
                 partition.remove_entry(&entry.scopes);
+                // Most partitions hold one: room for four, as a vector makes by itself, would be paid for by every tenant.
+                partition.entries.reserve_exact(1);
                 partition.entries.push(entry.clone());
             }
-            Change::Note(note) => partition.note = Some(note.clone()),
+            Change::Note(note) => partition.note = Some(Box::new(note.clone())),
         }
     }
 

@@ -4,6 +4,7 @@
     reason = "a test looks at one kind of step or value, and at the others only to go on"
 )]
 
+mod acceptance;
 mod accounts;
 mod canary;
 mod certificates;

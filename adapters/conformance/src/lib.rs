@@ -10,6 +10,7 @@ use std::sync::Arc;
 use entra_adapter::{ClientIdentity, Event, Network, ProvidedAssertion, ProviderError};
 use entra_proto::{AccessToken, Body, Client, Error, Failure, ProviderContext, TokenRequest};
 
+pub mod logs;
 pub mod rows;
 pub mod world;
 

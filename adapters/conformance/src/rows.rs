@@ -8,6 +8,7 @@ mod flights;
 mod portable;
 mod rotation;
 mod routes;
+pub(crate) mod secrets;
 mod transport;
 mod users;
 
@@ -19,6 +20,7 @@ pub use flights::*;
 pub use portable::*;
 pub use rotation::*;
 pub use routes::*;
+pub use secrets::*;
 pub use transport::*;
 pub use users::*;
 
@@ -27,7 +29,7 @@ pub use users::*;
 macro_rules! rows {
     ($driver:ty) => {
         $crate::rows!(@each $driver:
-            cfg01_req02_req04_bind01_bind02_a_pop_token_is_bound_to_the_certificate_of_the_handshake
+            cfg01_req02_req04_bind01_bind02_a_pop_token_names_the_certificate_shown
             imp01_a_pair_moves_the_request_to_mtls_and_the_token_stays_bearer
             imp02_an_assertion_alone_stays_on_plain_tls_and_shows_no_certificate
             imp03_cfg02_req03_bind01_bind02_a_pair_and_pop

@@ -2,68 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::future::ready;
-use std::sync::LazyLock;
+mod driver;
 
-use entra_conformance::{Driver, Setup};
-use entra_proto::{AccessToken, Body, Error, Failure, ProviderContext, TokenRequest};
-use entra_tokio::{BuildError, EntraClient};
-use tokio::runtime::Runtime;
-
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
-
-/// Drives the tokio adapter from blocking threads.
-struct Tokio;
-
-impl Driver for Tokio {
-    type Client = EntraClient;
-
-    fn build(setup: Setup) -> Result<EntraClient, BuildError> {
-        let mut builder = EntraClient::builder(setup.client).network(setup.network);
-        for identity in setup.identities {
-            builder = builder.identity(identity);
-        }
-        if let Some(provider) = setup.assertions {
-            builder = builder.assertion_provider(move |context: ProviderContext| {
-                let provider = provider.clone();
-                // The rows' providers block: they have threads of their own, as an application's would.
-                async move {
-                    match tokio::task::spawn_blocking(move || provider(context)).await {
-                        Ok(provided) => provided,
-                        Err(error) => std::panic::resume_unwind(error.into_panic()),
-                    }
-                }
-            });
-        }
-        if let Some(provider) = setup.certificates {
-            builder = builder
-                .certificate_provider(move |context: ProviderContext| ready(provider(context)));
-        }
-        if let Some(listener) = setup.listener {
-            builder = builder.observer(move |event| listener(event));
-        }
-        builder.build()
-    }
-
-    fn token(client: &EntraClient, request: &TokenRequest) -> Result<AccessToken, Error> {
-        RUNTIME.block_on(client.token(request))
-    }
-
-    fn export_cache(client: &EntraClient) -> Body {
-        client.export_cache()
-    }
-
-    fn import_cache(client: &EntraClient, document: &[u8]) -> Result<usize, Error> {
-        client.import_cache(document)
-    }
-
-    fn send(
-        client: &EntraClient,
-        token: &AccessToken,
-        request: http::Request<Body>,
-    ) -> Result<http::Response<Body>, Failure> {
-        RUNTIME.block_on(client.send(token, request))
-    }
-}
+use driver::Tokio;
 
 entra_conformance::rows!(Tokio);

@@ -27,9 +27,7 @@ pub(super) fn claims(token: &Secret) -> String {
 }
 
 /// The server demands a certificate. The leaf in its record is the one configured, and the token names it.
-pub fn cfg01_req02_req04_bind01_bind02_a_pop_token_is_bound_to_the_certificate_of_the_handshake<
-    D: Driver,
->() {
+pub fn cfg01_req02_req04_bind01_bind02_a_pop_token_names_the_certificate_shown<D: Driver>() {
     let world = World::new();
     world.emulator.set_fault(
         entra_emulator::Target::host(MTLS_HOST),

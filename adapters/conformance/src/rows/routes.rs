@@ -117,9 +117,19 @@ pub fn imp08_req01_without_a_region_the_global_host_serves_if_the_policy_allows_
         if request.form_value("client_assertion").is_none() {
             assert_bound_form(&request);
             assert_eq!(request.path, format!("/{TENANT_ID}/oauth2/v2.0/token"));
+            continue;
         }
+        let implicit = D::token(&client, &bearer()).unwrap();
+        assert_eq!(implicit.token_type(), TokenKind::Bearer);
+        let request = world.emulator.token_requests().pop().unwrap();
+        assert_eq!(request.host, "mtlsauth.microsoft.com");
+        assert_eq!(request.form_value("token_type"), None);
+        assert_eq!(
+            request.client_certificate.as_deref(),
+            Some(world.alpha.certificate_der())
+        );
     }
-    assert_eq!(world.token_requests(), 2);
+    assert_eq!(world.token_requests(), 3);
 }
 
 /// IMP-26, ROUTE-16, ROUTE-17: refused before the certificate is shown to anybody.

@@ -148,7 +148,7 @@ fn a_managed_identity_gets_a_token_that_serves_as_an_assertion() {
 }
 
 #[test]
-fn it_listens_on_loopback_alone() {
+fn sec13_it_listens_on_loopback_alone() {
     let refused = Emulator::builder()
         .listen("0.0.0.0:0".parse().unwrap())
         .start();

@@ -1,0 +1,50 @@
+//! The adapter, as the conformance table drives it.
+
+use entra_blocking::{BuildError, EntraClient};
+use entra_conformance::{Driver, Setup};
+use entra_proto::{AccessToken, Body, Error, Failure, ProviderContext, TokenRequest};
+
+/// Drives the blocking adapter.
+pub(crate) struct Blocking;
+
+impl Driver for Blocking {
+    type Client = EntraClient;
+
+    fn build(setup: Setup) -> Result<EntraClient, BuildError> {
+        let mut builder = EntraClient::builder(setup.client).network(setup.network);
+        for identity in setup.identities {
+            builder = builder.identity(identity);
+        }
+        if let Some(provider) = setup.assertions {
+            builder = builder.assertion_provider(move |context: ProviderContext| provider(context));
+        }
+        if let Some(provider) = setup.certificates {
+            builder =
+                builder.certificate_provider(move |context: ProviderContext| provider(context));
+        }
+        if let Some(listener) = setup.listener {
+            builder = builder.observer(move |event| listener(event));
+        }
+        builder.build()
+    }
+
+    fn token(client: &EntraClient, request: &TokenRequest) -> Result<AccessToken, Error> {
+        client.token(request)
+    }
+
+    fn export_cache(client: &EntraClient) -> Body {
+        client.export_cache()
+    }
+
+    fn import_cache(client: &EntraClient, document: &[u8]) -> Result<usize, Error> {
+        client.import_cache(document)
+    }
+
+    fn send(
+        client: &EntraClient,
+        token: &AccessToken,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, Failure> {
+        client.send(token, request)
+    }
+}
