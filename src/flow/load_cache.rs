@@ -161,7 +161,7 @@ impl LoadCache {
             },
             Purpose::Renamed(held) => match hit() {
                 Some(entry) => done::remembered(&flow, entry, now),
-                None => discover_region::enter(flow, held, now),
+                None => material::go_on(flow, held, now),
             },
             Purpose::Region(held, look) => {
                 discover_region::looked(flow, held, found.note(), look, now)

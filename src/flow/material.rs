@@ -207,9 +207,26 @@ pub(super) fn name_key(flow: Box<Flow>, missed: Option<PartitionKey>, now: Now) 
 /// Goes on with what is held, if it is fresh, or makes it anew.
 pub(super) fn enter(flow: Box<Flow>, held: Option<Held>, now: Now) -> Step {
     match held.filter(|held| held.is_fresh(now)) {
-        Some(held) => discover_region::enter(flow, held, now),
+        Some(held) => go_on(flow, held, now),
         None => ask(flow, Asked::Send, now),
     }
+}
+
+/// Goes on to the service. Where the cache was looked into with a certificate at hand, mutual TLS was not judged before, because
+/// a Bearer hit comes before all that only a network request needs (rule 16).
+pub(super) fn go_on(flow: Box<Flow>, held: Held, now: Now) -> Step {
+    match refused(&flow, &held) {
+        Some(error) => done::failed(&flow, error, now),
+        None => discover_region::enter(flow, held, now),
+    }
+}
+
+/// Why mutual TLS can't work for this flow: tenant, region, host.
+fn refused(flow: &Flow, held: &Held) -> Option<Error> {
+    let judged = &flow.decided().mtls;
+    held.material
+        .binding()
+        .and_then(|_| judged.as_ref().err().cloned())
 }
 
 fn ask(flow: Box<Flow>, asked: Asked, now: Now) -> Step {
@@ -336,15 +353,14 @@ fn answered(flow: Box<Flow>, asked: Asked, judged: Result<Material, Error>, now:
     }
 }
 
-/// The pair replaces the one before whole, the key included; then its transport is judged: tenant, region, host (rule 16).
+/// The pair replaces the one before whole, the key included. What PoP needs of tenant, region and host is judged before the cache is
+/// looked at (rule 16).
 fn route(mut flow: Box<Flow>, asked: Asked, held: Held, now: Now) -> Step {
     let decided = flow.decided();
-    let impossible = || decided.mtls.as_ref().err().cloned();
-    let naming = matches!(asked, Asked::NameKey { .. });
-    // A Bearer hit comes before all that only a network request needs; a PoP request has no way but mutual TLS.
-    let judged_now =
-        held.material.binding().is_some() && (!naming || decided.kind == TokenKind::MtlsPop);
-    if judged_now && let Some(error) = impossible() {
+    // A PoP request has no way but mutual TLS.
+    if decided.kind == TokenKind::MtlsPop
+        && let Some(error) = refused(&flow, &held)
+    {
         return done::failed(&flow, error, now);
     }
     let key = match decided.answer_names_key {
@@ -367,6 +383,6 @@ fn route(mut flow: Box<Flow>, asked: Asked, held: Held, now: Now) -> Step {
         {
             load_cache::renamed(flow, held)
         }
-        Asked::Send => discover_region::enter(flow, held, now),
+        Asked::Send => go_on(flow, held, now),
     }
 }
