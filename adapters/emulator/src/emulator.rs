@@ -150,6 +150,11 @@ impl Emulator {
         self.shared.records.requests()
     }
 
+    /// The requests to one host, in the order of arrival: for tests that share an emulator and have a region each.
+    pub fn requests_to(&self, host: &str) -> Vec<RequestRecord> {
+        self.shared.records.requests_to(host)
+    }
+
     /// The requests to token endpoints, in the order of arrival.
     pub fn token_requests(&self) -> Vec<RequestRecord> {
         self.requests()

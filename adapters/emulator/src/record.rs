@@ -265,6 +265,15 @@ impl Records {
             .collect()
     }
 
+    pub(crate) fn requests_to(&self, host: &str) -> Vec<RequestRecord> {
+        let inner = self.lock();
+        let requests = inner.requests.iter().map(|(_, record)| record);
+        requests
+            .filter(|record| record.host == host)
+            .cloned()
+            .collect()
+    }
+
     pub(crate) fn accepted(&self) -> usize {
         self.lock().accepted
     }
