@@ -10,6 +10,8 @@ use std::sync::Arc;
 use entra_adapter::{ClientIdentity, Event, Network, ProvidedAssertion, ProviderError};
 use entra_proto::{AccessToken, Body, Client, Error, Failure, ProviderContext, TokenRequest};
 
+mod logs;
+pub mod raw;
 pub mod rows;
 pub mod world;
 

@@ -1,14 +1,17 @@
 //! The rows, by subject. Each is named after what it shows and the acceptance row it stands for.
 
 mod binding;
+mod child;
 mod faults;
 mod flights;
+mod proxy;
 mod rotation;
 mod routes;
 
 pub use binding::*;
 pub use faults::*;
 pub use flights::*;
+pub use proxy::*;
 pub use rotation::*;
 pub use routes::*;
 
@@ -40,13 +43,13 @@ macro_rules! rows {
             run03_whoever_waited_for_a_failure_gets_it
             run05_a_stalled_key_delays_no_other
             run06_a_token_that_gets_old_is_renewed_once
+            http01_a_proxy_of_the_environment_is_used_for_entra_alone
             http02_one_certificate_one_connection
             http03_a_thousand_rotations_over_tls12_show_the_new_certificate_each_time
             http03_a_thousand_rotations_over_tls13_show_the_new_certificate_each_time
             imp20_a_provider_that_rotates_on_every_call_never_produces_a_mixed_pair
             cache03_two_certificates_in_turn_make_two_requests
             run11_a_server_error_is_tried_once_more
-            x13_a_connection_that_is_reset_is_tried_once_more
             sec03_redirects_are_not_followed
             sec04_answers_that_are_no_token_are_refused
             sec10_a_server_that_can_not_prove_its_name_gets_nothing
@@ -58,6 +61,7 @@ macro_rules! rows {
             plat03_both_versions_of_tls_are_spoken
             sec01_no_secret_in_any_event_or_error
         );
+        $crate::fault_rows!($driver);
     };
     (@each $driver:ty: $($row:ident)*) => {
         $(

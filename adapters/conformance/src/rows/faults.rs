@@ -1,5 +1,29 @@
 //! What can go wrong on the way, over real sockets: the right error, tried again or not, and the next call succeeds.
 
+mod answers;
+mod around;
+mod authority;
+mod bench;
+mod body;
+mod case;
+mod checks;
+mod connecting;
+mod handshake;
+mod head;
+mod matrix;
+mod reuse;
+mod row;
+mod trace;
+
+pub use answers::*;
+pub use around::*;
+pub use body::*;
+pub use connecting::*;
+pub use handshake::*;
+pub use head::*;
+pub use matrix::{check_matrix, long_run};
+pub use reuse::*;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,28 +81,6 @@ pub fn run11_a_server_error_is_tried_once_more<D: Driver>() {
     assert!(error.is_retryable());
     assert_eq!(world.token_requests(), 4);
     D::token(&client, &bearer().bypassing_cache()).unwrap();
-}
-
-/// X13 to X17: reset or closed after the request, in the head or in the body.
-pub fn x13_a_connection_that_is_reset_is_tried_once_more<D: Driver>() {
-    let world = World::new();
-    let client = with_pop::<D>(&world);
-    for fault in [
-        Fault::Reset(Cut::AfterRequest),
-        Fault::Close(Cut::AfterRequest),
-        Fault::Close(Cut::MidHead),
-        Fault::Close(Cut::MidBody),
-    ] {
-        world.emulator.clear_records();
-        world.emulator.fail_next(token_endpoint(), fault.clone());
-        let token = D::token(&client, &pop().bypassing_cache());
-        assert_eq!(
-            token.as_ref().map(entra_proto::AccessToken::attempts),
-            Ok(2),
-            "{fault:?}: {token:?}"
-        );
-        assert_eq!(world.token_requests(), 2, "{fault:?}");
-    }
 }
 
 /// SEC-03: a canary server sees no connection, and `Location` appears nowhere.
