@@ -109,7 +109,7 @@ pub fn sec03_redirects_are_not_followed<D: Driver>() {
     assert_eq!(canary.emulator.accepted(), 0);
 }
 
-/// SEC-04, X18, X25 to X27: too large, endless, said to be compressed, a page; each once, and nothing of it in the error.
+/// SEC-04: too large, endless, said to be compressed, a page; each once, and nothing of it in the error.
 pub fn sec04_answers_that_are_no_token_are_refused<D: Driver>() {
     let world = World::new();
     let client = with_secret::<D>(&world);
@@ -135,16 +135,6 @@ pub fn sec04_answers_that_are_no_token_are_refused<D: Driver>() {
         assert_eq!(error.code(), code, "{fault:?}");
         assert!(!format!("{error} {error:?}").contains("guest network"));
         assert_eq!(world.token_requests(), 1, "{fault:?}");
-    }
-    // X18: an answer without a length that is cut short. TLS tells that it was cut (no close_notify) where the stack listens
-    // for it, and then it is tried again; otherwise the JSON reader does.
-    world.emulator.fail_next(
-        token_endpoint(),
-        Fault::Raw(b"HTTP/1.1 200 OK\r\n\r\n{\"token_type\":\"Bea".to_vec()),
-    );
-    match D::token(&client, &bearer().bypassing_cache()) {
-        Ok(token) => assert_eq!(token.attempts(), 2),
-        Err(error) => assert_eq!(error.code(), "invalid_token_response"),
     }
     D::token(&client, &bearer()).unwrap();
 }
@@ -204,25 +194,18 @@ pub fn sec11_a_server_that_never_asks_for_the_certificate_gets_nothing<D: Driver
     }
 }
 
-/// SEC-12: the error says which certificate was refused. Where TLS 1.3 loses the alert, the stated fall back applies: one
-/// more attempt, and an error that says that the certificate may have been refused.
+/// SEC-12, F6: the error says which certificate was refused, under TLS 1.3 too, where the alert comes while the request is sent.
 pub fn sec12_a_refused_certificate_is_named<D: Driver>() {
-    for (versions, exact, times) in [
-        (TlsVersions::Only12, true, 50),
-        (TlsVersions::Only13, false, 10),
-    ] {
+    for versions in [TlsVersions::Only12, TlsVersions::Only13] {
         let world = World::with(|builder| builder.tls_versions(versions));
         let thumbprint = world.alpha.thumbprint();
-        for _ in 0..times {
+        for _ in 0..50 {
             let client = with_pop::<D>(&world);
-            world.emulator.clear_faults();
             world
                 .emulator
-                .set_fault(Target::host(MTLS), Fault::RefuseClientCertificate);
+                .fail_next(Target::host(MTLS), Fault::RefuseClientCertificate);
             let error = D::token(&client, &pop()).unwrap_err();
-            if exact || error.code() != "connection_failed" {
-                assert_eq!(error.code(), "client_certificate_rejected");
-            }
+            assert_eq!(error.code(), "client_certificate_rejected");
             assert!(error.to_string().contains(&thumbprint), "{error}");
         }
     }

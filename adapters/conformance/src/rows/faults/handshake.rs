@@ -124,11 +124,15 @@ pub fn x12_a_server_that_speaks_only_tls11_gets_nothing<D: Driver>() {
     let says = |bytes: Vec<u8>| {
         fails("tls_failed", 1).run::<D>(move |bench| bench.door.always(Act::Say(bytes.clone())));
     };
-    // RFC 4346 §7.2: fatal, protocol_version.
-    let alert = vec![21, 3, 2, 0, 2, 2, 70];
+    // RFC 4346 §7.2: fatal, protocol_version; in a record of version 3.2, and of 3.3 as OpenSSL 3.0 says it.
+    let alerts = [vec![21, 3, 2, 0, 2, 2, 70], vec![21, 3, 3, 0, 2, 2, 70]];
     // RFC 4346 §7.4.1.3: version 3.2, 32 random bytes, no session, TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
     let mut hello = vec![22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
     hello.extend([7; 32]);
     hello.extend([0, 0, 0x2f, 0]);
-    side_by_side(&[&|| says(alert.clone()), &|| says(hello.clone())]);
+    side_by_side(&[
+        &|| says(alerts[0].clone()),
+        &|| says(alerts[1].clone()),
+        &|| says(hello.clone()),
+    ]);
 }
