@@ -3,10 +3,9 @@
 //!
 //! ```text
 //!  client ──▶ door ── Act::Through ──▶ emulator
-//!              └───── any other act: refused, silent, reset, these bytes, TLS of our own
+//!              └───── otherwise: refused, lost, silent, slow, these bytes, TLS of our own
 //! ```
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -28,8 +27,6 @@ pub enum Act {
     Silent,
     /// Once the client has spoken it gets these bytes, then the end.
     Say(Vec<u8>),
-    /// Once the client has spoken it is reset.
-    Reset,
     /// TLS ends here, and nothing is answered.
     Tls(Arc<ServerConfig>, Manners),
 }
@@ -54,7 +51,7 @@ pub struct Visit {
     pub application: usize,
 }
 
-/// A door. It stops with its last clone of the emulator's address; dropping it closes what it holds.
+/// A door; dropping it ends what goes through it.
 pub struct Door {
     address: SocketAddr,
     /// Bound and never listening: keeps the port ours while the door is shut.
@@ -76,8 +73,7 @@ struct State {
     taking: bool,
     /// Connections that fill the backlog while nobody takes them.
     filling: Vec<TcpStream>,
-    script: VecDeque<Act>,
-    otherwise: Option<Act>,
+    act: Option<Act>,
     visits: Vec<Visit>,
     /// How many visits were asked for and forgotten.
     told: usize,
@@ -118,14 +114,9 @@ impl Door {
         self.address
     }
 
-    /// What becomes of the next connections, one after the other.
-    pub fn next(&self, acts: impl IntoIterator<Item = Act>) {
-        self.inner.lock().script.extend(acts);
-    }
-
-    /// What becomes of every connection that [`next`](Self::next) says nothing of.
+    /// What becomes of every connection from now on.
     pub fn always(&self, act: Act) {
-        self.inner.lock().otherwise = Some(act);
+        self.inner.lock().act = Some(act);
     }
 
     /// Leads what the emulator says through one byte at a time, so far apart, from now on and also where TLS has begun.
@@ -137,9 +128,7 @@ impl Door {
     /// Leads everything through again.
     pub fn clear(&self) {
         self.slow_down(Duration::ZERO);
-        let mut state = self.inner.lock();
-        state.script.clear();
-        state.otherwise = None;
+        self.inner.lock().act = None;
     }
 
     /// What was seen of each connection since the last time that this was asked.
@@ -246,11 +235,7 @@ fn serve(inner: &Inner, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let (act, number) = {
         let mut state = inner.lock();
-        let act = state
-            .script
-            .pop_front()
-            .or_else(|| state.otherwise.clone())
-            .unwrap_or(Act::Through);
+        let act = state.act.clone().unwrap_or(Act::Through);
         state.visits.push(Visit::default());
         state.open.retain(|stream| stream.strong_count() > 0);
         state.open.push(Arc::downgrade(&stream));
@@ -276,7 +261,6 @@ fn serve(inner: &Inner, stream: TcpStream) {
             // To close while something is unread would be a reset.
             drain(&stream);
         }
-        Act::Reset => reset(&stream),
         Act::Tls(config, manners) => {
             let Ok(mut tls) = ServerConnection::new(config) else {
                 return;

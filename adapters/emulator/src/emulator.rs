@@ -145,6 +145,11 @@ impl Emulator {
         self.shared.records.connections()
     }
 
+    /// The connections whose client named that host, in the order in which they were accepted.
+    pub fn connections_to(&self, host: &str) -> Vec<ConnectionRecord> {
+        self.shared.records.connections_to(host)
+    }
+
     /// The requests, in the order of arrival.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.shared.records.requests()

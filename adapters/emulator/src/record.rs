@@ -274,6 +274,17 @@ impl Records {
             .collect()
     }
 
+    pub(crate) fn connections_to(&self, host: &str) -> Vec<ConnectionRecord> {
+        let inner = self.lock();
+        let to_host = |record: &&ConnectionRecord| record.server_name.as_deref() == Some(host);
+        inner
+            .connections
+            .values()
+            .filter(to_host)
+            .cloned()
+            .collect()
+    }
+
     pub(crate) fn accepted(&self) -> usize {
         self.lock().accepted
     }

@@ -241,7 +241,16 @@ fn a_header_is_added_to_the_ordinary_answer() {
     let answer = token(&client).unwrap();
     assert!(answer.status == 200 && answer.head.contains("connection: close"));
     assert_eq!(emulator.requests_to("login.microsoftonline.com").len(), 1);
+    assert_eq!(
+        emulator.connections_to("login.microsoftonline.com").len(),
+        1
+    );
     assert!(emulator.requests_to("login.microsoftonline.us").is_empty());
+    assert!(
+        emulator
+            .connections_to("login.microsoftonline.us")
+            .is_empty()
+    );
 }
 
 #[test]

@@ -22,15 +22,27 @@ impl Case<'_> {
     /// N6, and what N4 needs: the requests that came meanwhile.
     pub(super) fn check_counts(&self, before: &Before) -> Vec<RequestRecord> {
         let requests = self.bench.requests().split_off(before.requests);
+        let visits = self.bench.door.visits();
         assert_eq!(
             (
                 self.trace.count("SendRequest"),
                 requests.len(),
-                self.bench.door.visits().len()
+                visits.len()
             ),
             (self.row.attempts, self.row.requests, self.row.connections),
             "N6: sent, received, connected"
         );
+        if requests.is_empty() {
+            // Not a byte of HTTP either, at the door or behind it.
+            let host = &self.bench.host;
+            let connections = self.bench.world.emulator.connections_to(host);
+            let spoke = connections
+                .iter()
+                .filter(|seen| seen.bytes_read > 0)
+                .count();
+            assert!(visits.iter().all(|visit| visit.application == 0));
+            assert!(spoke <= before.requests, "bytes of HTTP came in");
+        }
         let mut assertions: Vec<_> = requests
             .iter()
             .filter_map(|request| request.form_value("client_assertion"))
