@@ -81,16 +81,17 @@ pub fn x31_a_request_timeout_is_tried_once_more<D: Driver>() {
 
 /// X32: waits as long as the service says, if the deadline allows it; otherwise fails at once. What was said is remembered.
 pub fn x32_a_429_is_waited_for_if_it_fits<D: Driver>() {
-    side_by_side(&[&|| wait_fits::<D>(429, "1"), &|| {
+    side_by_side(&[&|| wait_fits::<D>(429, || "1".to_owned()), &|| {
         wait_does_not_fit::<D>(429, "request_throttled", "2");
     }]);
 }
 
 /// X33: the three forms of a date; one that is past counts as none; one that is far off is an hour.
 pub fn x33_a_429_may_name_a_date<D: Driver>() {
-    let soon = || SystemTime::now() + Duration::from_secs(2);
+    // Of the moment when the fault comes; a date knows whole seconds only.
+    let soon = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3));
     side_by_side(&[
-        &|| wait_fits::<D>(429, &httpdate::fmt_http_date(soon())),
+        &|| wait_fits::<D>(429, soon),
         &|| {
             let past = [
                 "Sun, 06 Nov 1994 08:49:37 GMT",
@@ -115,16 +116,16 @@ pub fn x34_a_429_without_a_time_is_not_tried_again<D: Driver>() {
 
 /// X35: as X32, for a service that is not available.
 pub fn x35_a_503_is_waited_for_if_it_fits<D: Driver>() {
-    side_by_side(&[&|| wait_fits::<D>(503, "1"), &|| {
+    side_by_side(&[&|| wait_fits::<D>(503, || "1".to_owned()), &|| {
         wait_does_not_fit::<D>(503, "service_not_available", "2");
     }]);
 }
 
-fn wait_fits<D: Driver>(status: u16, when: &str) {
+fn wait_fits<D: Driver>(status: u16, when: impl Fn() -> String + Sync) {
     Row::recovers()
         .reusable()
         .throttled(1)
-        .run::<D>(|bench| answers(bench, &[Reply::new(status).header("retry-after", when)]));
+        .run::<D>(|bench| answers(bench, &[Reply::new(status).header("retry-after", when())]));
 }
 
 fn wait_does_not_fit<D: Driver>(status: u16, code: &'static str, when: &str) {
