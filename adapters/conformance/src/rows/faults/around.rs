@@ -14,7 +14,7 @@ use crate::{Assertions, Driver, Setup};
 
 use super::super::child;
 use super::bench::Misbehaviour;
-use super::row::{Row, SHORT, Way, side_by_side};
+use super::row::{Row, Way, short, side_by_side};
 
 /// X02: a name that nobody knows (RFC 6761 §6.4). It can't be made known later, so N7 is shown by the client's other host.
 pub fn x02_an_unknown_name_is_tried_once_more<D: Driver>() {
@@ -93,11 +93,12 @@ pub fn x45_whoever_gives_up_takes_nobody_along<D: Driver>() {
             .unwrap(),
     );
     let client = D::build(setup).unwrap();
+    let short = short();
     let late = |times| {
         world.emulator.fail_times(
             times,
             Target::Endpoint(Endpoint::Token),
-            Fault::Delay(2 * SHORT),
+            Fault::Delay(2 * short),
         );
     };
     late(1);
@@ -107,9 +108,9 @@ pub fn x45_whoever_gives_up_takes_nobody_along<D: Driver>() {
             thread::yield_now();
         }
         let began = Instant::now();
-        let error = D::token(&client, &bearer().deadline(SHORT / 3)).unwrap_err();
+        let error = D::token(&client, &bearer().deadline(short / 3)).unwrap_err();
         assert_eq!((error.code(), error.attempts()), ("request_timeout", 0));
-        assert!(began.elapsed() < SHORT, "{:?}", began.elapsed());
+        assert!(began.elapsed() < short, "{:?}", began.elapsed());
         assert_eq!(patient.join().unwrap().unwrap().attempts(), 1);
     });
     assert_eq!(
@@ -118,7 +119,7 @@ pub fn x45_whoever_gives_up_takes_nobody_along<D: Driver>() {
     );
     late(1);
     let request = bearer().bypassing_cache();
-    let error = D::token(&client, &request.clone().deadline(SHORT)).unwrap_err();
+    let error = D::token(&client, &request.clone().deadline(short)).unwrap_err();
     assert_eq!((error.code(), error.attempts()), ("request_timeout", 1));
     assert_eq!(D::token(&client, &request).unwrap().attempts(), 1);
     assert_eq!(world.token_requests(), 3);
@@ -139,9 +140,10 @@ pub fn x46_a_provider_that_misbehaves_ends_its_own_flight<D: Driver>() {
     side_by_side(&[
         &|| misbehaves(nothing_sent(), Misbehaviour::Fails),
         &|| {
+            let short = short();
             let row = nothing_sent()
-                .waits(SHORT)
-                .network(|network| network.provider_timeout(SHORT));
+                .waits(short)
+                .network(move |network| network.provider_timeout(short));
             misbehaves(row, Misbehaviour::Hangs);
         },
         &|| {

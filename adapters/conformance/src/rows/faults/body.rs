@@ -6,7 +6,7 @@ use entra_emulator::{Cut, Fault, Reply};
 
 use crate::Driver;
 
-use super::row::{Row, SHORT, side_by_side};
+use super::row::{Row, short, side_by_side};
 
 const HIDDEN: &str = "canary-in-the-raw-answer";
 
@@ -79,7 +79,7 @@ pub fn x19_bytes_after_the_end_cost_the_connection<D: Driver>() {
 /// X23: the deadline covers the body too.
 pub fn x23_a_body_that_drips_ends_with_the_deadline<D: Driver>() {
     Row::fails("request_timeout", 1)
-        .deadline(SHORT)
+        .deadline(short())
         .run::<D>(|bench| bench.fault(1, Fault::DripBody(Duration::from_millis(50))));
 }
 

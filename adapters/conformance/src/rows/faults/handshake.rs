@@ -11,7 +11,7 @@ use crate::raw::{Act, Manners};
 
 use super::authority::Authority;
 use super::bench::Bench;
-use super::row::{MUTUAL, Row, SHORT, Way, side_by_side};
+use super::row::{MUTUAL, Row, Way, short, side_by_side};
 
 /// No request comes in.
 fn fails(code: &'static str, attempts: usize) -> Row {
@@ -20,10 +20,11 @@ fn fails(code: &'static str, attempts: usize) -> Row {
 
 /// X04: the time for connections covers the handshake, whether the server says nothing or a byte now and then.
 pub fn x04_a_handshake_that_stalls_costs_the_time_for_connections<D: Driver>() {
+    let short = short();
     let stalls = |stall: &(dyn Fn(&Bench) + Sync)| {
         fails("connection_failed", 2)
-            .waits(2 * SHORT)
-            .network(|network| network.connect_timeout(SHORT))
+            .waits(2 * short)
+            .network(move |network| network.connect_timeout(short))
             .run::<D>(stall);
     };
     side_by_side(&[&|| stalls(&|bench| bench.door.always(Act::Silent)), &|| {

@@ -6,7 +6,7 @@ use entra_emulator::{Cut, Fault};
 
 use crate::Driver;
 
-use super::row::{Row, SHORT, side_by_side};
+use super::row::{Row, short, side_by_side};
 
 /// X13: reset after the request, once: the second attempt, with an assertion of its own, brings the token.
 pub fn x13_a_connection_that_is_reset_is_tried_once_more<D: Driver>() {
@@ -77,14 +77,14 @@ pub fn x22_a_head_that_drips_ends_with_the_deadline<D: Driver>() {
     side_by_side(&[
         &|| {
             Row::fails("request_timeout", 1)
-                .deadline(SHORT)
+                .deadline(short())
                 .run::<D>(|bench| bench.fault(1, Fault::DripAll(apart)));
         },
         &|| {
             Row::fails("request_timeout", 1)
                 .kept_alive()
                 .connections(0)
-                .deadline(SHORT)
+                .deadline(short())
                 .run::<D>(|bench| bench.door.slow_down(apart));
         },
     ]);
@@ -92,9 +92,10 @@ pub fn x22_a_head_that_drips_ends_with_the_deadline<D: Driver>() {
 
 /// X22: where the time for one attempt is shorter than the deadline, there is a second one.
 pub fn x22_an_attempt_that_takes_too_long_is_made_once_more<D: Driver>() {
+    let short = short();
     Row::fails("request_timeout", 2)
-        .waits(2 * SHORT)
-        .network(|network| network.request_timeout(SHORT))
+        .waits(2 * short)
+        .network(move |network| network.request_timeout(short))
         .run::<D>(|bench| bench.fault(2, Fault::Delay(Duration::from_secs(60))));
 }
 

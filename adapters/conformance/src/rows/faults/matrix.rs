@@ -104,7 +104,7 @@ pub fn check_matrix(rows: &[&str]) {
 }
 
 /// How many rows run at once.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 2;
 
 /// Runs every row many times, twenty unless `ENTRA_FAULT_RUNS` says otherwise, and reports figures: one run shows little of what
 /// depends on who is faster.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -15,11 +16,24 @@ use super::case::Case;
 use crate::Driver;
 use crate::logs::{Looking, forms};
 
-/// A limit that is waited for. A machine that does other things too has to be able to shake hands a dozen times within it.
-pub(super) const SHORT: Duration = Duration::from_millis(1_500);
-/// How much longer than what it waits for a call may take on such a machine. What hangs takes ten seconds, the shortest limit that
-/// no row sets.
-const SLACK: Duration = Duration::from_secs(3);
+/// A limit that is waited for: three times what the slowest call of this process has taken so far, so that a machine that does other
+/// things too is not taken for a fault.
+pub(super) fn short() -> Duration {
+    let slowest = Duration::from_millis(SLOWEST.load(Ordering::Relaxed));
+    (3 * slowest).clamp(Duration::from_millis(1_500), Duration::from_secs(8))
+}
+
+/// How long a call took that had nothing to wait for.
+pub(super) fn took(time: Duration) {
+    let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    SLOWEST.fetch_max(time, Ordering::Relaxed);
+}
+
+static SLOWEST: AtomicU64 = AtomicU64::new(0);
+
+/// How much longer than what it waits for a call may take on such a machine. What hangs takes ten seconds more, the shortest limit
+/// that no row sets.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// How a request travels.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,7 +81,7 @@ pub(super) struct Row {
     pub(super) ways: &'static [Way],
     pub(super) deadline: Duration,
     pub(super) waits: Duration,
-    pub(super) network: fn(Network) -> Network,
+    pub(super) network: Box<dyn Fn(Network) -> Network + Send + Sync>,
     pub(super) trusting: String,
     pub(super) reusable: bool,
     pub(super) kept_alive: bool,
@@ -86,9 +100,9 @@ impl Row {
             requests: attempts,
             connections: attempts,
             ways: EVERY_WAY,
-            deadline: Duration::from_secs(12),
+            deadline: Duration::from_secs(24),
             waits: Duration::ZERO,
-            network: |network| network,
+            network: Box::new(|network| network),
             trusting: String::new(),
             reusable: false,
             kept_alive: false,
@@ -150,8 +164,14 @@ impl Row {
     }
 
     /// The network is set up further.
-    pub(super) fn network(self, network: fn(Network) -> Network) -> Self {
-        Self { network, ..self }
+    pub(super) fn network(
+        self,
+        network: impl Fn(Network) -> Network + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            network: Box::new(network),
+            ..self
+        }
     }
 
     /// The client trusts that authority too (PEM).
