@@ -127,7 +127,7 @@ impl Transport for TlsTransport {
         let read = self.stream.read(input);
         let StreamOwned { conn, sock } = &mut self.stream;
         // What could not be written is tried again before reading, so that error may come here.
-        let amount = read.map_err(|error| explained(error, conn, sock))?;
+        let amount = read.map_err(|error| no_end(explained(error, conn, sock)))?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -138,6 +138,17 @@ impl Transport for TlsTransport {
 
     fn is_tls(&self) -> bool {
         true
+    }
+}
+
+/// ureq takes an end without TLS's own for the end of a body that has no length, but such a body is incomplete (RFC 9112 §9.8).
+/// A broken pipe is one kind of error that it does not take for that.
+fn no_end(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted => io::ErrorKind::BrokenPipe.into(),
+        _ => error,
     }
 }
 

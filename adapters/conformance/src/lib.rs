@@ -11,6 +11,8 @@ use entra_adapter::{ClientIdentity, Event, Network, ProvidedAssertion, ProviderE
 use entra_proto::{AccessToken, Body, Client, Error, Failure, ProviderContext, TokenRequest};
 
 pub mod logs;
+mod looking;
+pub mod raw;
 pub mod rows;
 pub mod world;
 

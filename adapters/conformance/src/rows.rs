@@ -3,9 +3,11 @@
 mod attempts;
 mod binding;
 mod bound;
+mod child;
 mod faults;
 mod flights;
 mod portable;
+mod proxy;
 mod rotation;
 mod routes;
 pub(crate) mod secrets;
@@ -18,6 +20,7 @@ pub use bound::*;
 pub use faults::*;
 pub use flights::*;
 pub use portable::*;
+pub use proxy::*;
 pub use rotation::*;
 pub use routes::*;
 pub use secrets::*;
@@ -57,12 +60,12 @@ macro_rules! rows {
             run05_a_stalled_key_delays_no_other
             run06_a_token_that_gets_old_is_renewed_once
             http02_a_thousand_requests_with_one_certificate_share_one_pool
+            http01_a_proxy_of_the_environment_is_used_for_entra_alone
             http03_a_thousand_rotations_over_tls12_show_the_new_certificate_each_time
             http03_a_thousand_rotations_over_tls13_show_the_new_certificate_each_time
             imp20_a_provider_that_rotates_on_every_call_never_produces_a_mixed_pair
             cache03_two_certificates_in_turn_make_two_requests
             run11_a_server_error_is_tried_once_more
-            x13_a_connection_that_is_reset_is_tried_once_more
             sec03_redirects_are_not_followed
             sec04_answers_that_are_no_token_are_refused
             sec10_a_server_that_can_not_prove_its_name_gets_nothing
@@ -91,6 +94,7 @@ macro_rules! rows {
             imp02_users_over_plain_tls
             user_fic_goes_over_plain_tls_only
         );
+        $crate::fault_rows!($driver);
     };
     (@each $driver:ty: $($row:ident)*) => {
         $(

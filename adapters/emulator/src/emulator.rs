@@ -152,9 +152,19 @@ impl Emulator {
         self.shared.records.connections()
     }
 
+    /// The connections whose client named that host, in the order in which they were accepted.
+    pub fn connections_to(&self, host: &str) -> Vec<ConnectionRecord> {
+        self.shared.records.connections_to(host)
+    }
+
     /// The requests, in the order of arrival.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.shared.records.requests()
+    }
+
+    /// The requests to one host, in the order of arrival: for tests that share an emulator and have a region each.
+    pub fn requests_to(&self, host: &str) -> Vec<RequestRecord> {
+        self.shared.records.requests_to(host)
     }
 
     /// The requests to token endpoints, in the order of arrival.

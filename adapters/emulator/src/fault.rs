@@ -181,6 +181,8 @@ pub enum Fault {
     TokenType(String),
     /// The ordinary answer, said to be encoded (`gzip`), which it is not.
     ContentEncoding(String),
+    /// The ordinary answer with this header besides; `connection: close` ends the connection in order.
+    Header(String, String),
     /// A body of blanks that never ends.
     EndlessBody,
     /// The ordinary answer, its body one byte at a time.
@@ -189,6 +191,8 @@ pub enum Fault {
     DripAll(Duration),
     /// These bytes instead of an HTTP response, then the end of the connection.
     Raw(Vec<u8>),
+    /// These bytes instead of an HTTP response, then the connection breaks off: TLS does not say that it ends.
+    RawCut(Vec<u8>),
 }
 
 impl Fault {
@@ -209,10 +213,12 @@ impl Fault {
             | Self::Redirect(..)
             | Self::TokenType(_)
             | Self::ContentEncoding(_)
+            | Self::Header(..)
             | Self::EndlessBody
             | Self::DripBody(_)
             | Self::DripAll(_)
-            | Self::Raw(_) => false,
+            | Self::Raw(_)
+            | Self::RawCut(_) => false,
         }
     }
 }

@@ -265,6 +265,26 @@ impl Records {
             .collect()
     }
 
+    pub(crate) fn requests_to(&self, host: &str) -> Vec<RequestRecord> {
+        let inner = self.lock();
+        let requests = inner.requests.iter().map(|(_, record)| record);
+        requests
+            .filter(|record| record.host == host)
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn connections_to(&self, host: &str) -> Vec<ConnectionRecord> {
+        let inner = self.lock();
+        let to_host = |record: &&ConnectionRecord| record.server_name.as_deref() == Some(host);
+        inner
+            .connections
+            .values()
+            .filter(to_host)
+            .cloned()
+            .collect()
+    }
+
     pub(crate) fn accepted(&self) -> usize {
         self.lock().accepted
     }

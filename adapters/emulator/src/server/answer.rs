@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::Shared;
-use super::tap::{Spoil, TapControl};
+use super::tap::{Ending, Spoil, TapControl};
 use crate::fault::{Cut, Fault, Reply};
 use crate::hosts::{METADATA_HOST, Role};
 use crate::record::{ConnectionId, RequestRecord};
@@ -108,10 +108,18 @@ impl Connection {
                     response.headers_mut().insert(CONTENT_ENCODING, value);
                 }
             }
+            Fault::Header(name, value) => {
+                if let (Ok(name), Ok(value)) =
+                    (HeaderName::try_from(name), HeaderValue::try_from(value))
+                {
+                    response.headers_mut().append(name, value);
+                }
+            }
             Fault::EndlessBody => return Ok(response.map(|_| Either::Right(Endless))),
             Fault::DripBody(apart) => self.drip(head_length(&response), apart),
             Fault::DripAll(apart) => self.drip(0, apart),
-            Fault::Raw(text) => self.control.spoil(Spoil::Replace(text)),
+            Fault::Raw(text) => self.control.spoil(Spoil::Replace(text, Ending::Said)),
+            Fault::RawCut(text) => self.control.spoil(Spoil::Replace(text, Ending::Cut)),
             Fault::Redirect(..)
             | Fault::StallHandshake
             | Fault::PlainHttp

@@ -25,8 +25,15 @@ pub(crate) enum Spoil {
     CutAfter(usize),
     /// So many bytes go out in one piece, all others one at a time, that far apart.
     Drip(usize, Duration),
-    /// These go out instead, then the connection fails.
-    Replace(Vec<u8>),
+    /// These go out instead, then the connection ends.
+    Replace(Vec<u8>, Ending),
+}
+
+/// Does TLS say that a connection ends?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Said,
+    Cut,
 }
 
 /// How the HTTP side tells the tap what to do.
@@ -139,15 +146,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<'_, S> {
                     .spoil(Spoil::CutAfter(left.saturating_sub(written)));
                 Poll::Ready(Ok(written))
             }
-            Spoil::Replace(text) if text.is_empty() => {
+            Spoil::Replace(text, Ending::Cut) if text.is_empty() => this.cut(cx),
+            Spoil::Replace(text, Ending::Said) if text.is_empty() => {
                 // An end in order, so that a body without a length is whole.
                 let _ = ready!(Pin::new(&mut *this.stream).poll_shutdown(cx));
                 Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
             }
-            Spoil::Replace(mut text) => {
+            Spoil::Replace(mut text, ending) => {
                 let written = ready!(this.write(cx, &text))?;
                 text.drain(..written.min(text.len()));
-                this.control.spoil(Spoil::Replace(text));
+                this.control.spoil(Spoil::Replace(text, ending));
                 // Nothing of what HTTP wanted to say went out, so it will be asked again.
                 cx.waker().wake_by_ref();
                 Poll::Pending

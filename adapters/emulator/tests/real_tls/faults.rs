@@ -214,19 +214,43 @@ fn answers_are_spoiled_in_every_other_way() {
 }
 
 #[test]
-fn raw_bytes_end_in_order() {
+fn raw_bytes_end_in_order_or_break_off() {
     let emulator = emulator(&identity("a"));
-    emulator.fail_next(
-        Target::Any,
-        Fault::Raw(b"HTTP/1.1 200 OK\r\n\r\n{\"token_type".to_vec()),
+    let text = b"HTTP/1.1 200 OK\r\n\r\n{\"token_type".to_vec();
+    for (fault, ends) in [
+        (Fault::Raw(text.clone()), true),
+        (Fault::RawCut(text), false),
+    ] {
+        emulator.fail_next(Target::Any, fault);
+        let mut stream = Client::new(&emulator, None).connect("login.microsoftonline.com");
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost: login.microsoftonline.com\r\n\r\n")
+            .unwrap();
+        let mut all = Vec::new();
+        assert_eq!(stream.read_to_end(&mut all).is_ok(), ends);
+        assert!(all.ends_with(b"{\"token_type"));
+    }
+}
+
+#[test]
+fn a_header_is_added_to_the_ordinary_answer() {
+    let emulator = emulator(&identity("a"));
+    let client = Client::new(&emulator, None);
+    let close = Fault::Header("connection".to_owned(), "close".to_owned());
+    emulator.fail_next(Target::host("login.microsoftonline.com"), close);
+    let answer = token(&client).unwrap();
+    assert!(answer.status == 200 && answer.head.contains("connection: close"));
+    assert_eq!(emulator.requests_to("login.microsoftonline.com").len(), 1);
+    assert_eq!(
+        emulator.connections_to("login.microsoftonline.com").len(),
+        1
     );
-    let mut stream = Client::new(&emulator, None).connect("login.microsoftonline.com");
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nhost: login.microsoftonline.com\r\n\r\n")
-        .unwrap();
-    let mut all = String::new();
-    stream.read_to_string(&mut all).unwrap();
-    assert!(all.ends_with("{\"token_type"));
+    assert!(emulator.requests_to("login.microsoftonline.us").is_empty());
+    assert!(
+        emulator
+            .connections_to("login.microsoftonline.us")
+            .is_empty()
+    );
 }
 
 #[test]
