@@ -115,11 +115,16 @@ fn tests(source: &str) -> Vec<&str> {
     found
 }
 
-/// The names in the conformance table.
-fn table(source: &str) -> Vec<&str> {
-    let list = source.split("@each $driver:").nth(1).expect("the table");
-    let list = list.split(')').next().unwrap_or_default();
-    list.split_whitespace().collect()
+/// The names in the conformance table, the fault matrix included.
+fn table() -> BTreeSet<String> {
+    let listed = ["rows.rs", "rows/faults/matrix.rs"].map(|file| {
+        let source = read(root().join("adapters/conformance/src").join(file));
+        let list = source.split("@each $driver:").nth(1).expect("the table");
+        let list = list.split(')').next().unwrap_or_default();
+        let names = list.split_whitespace().map(str::to_owned);
+        names.collect::<Vec<_>>()
+    });
+    listed.into_iter().flatten().collect()
 }
 
 /// The list: every row with its level.
@@ -185,7 +190,7 @@ fn named_by_adapters() -> Named {
             note(&mut named, rows_of_name(test), test);
         }
     }
-    for row in table(&read(root().join("adapters/conformance/src/rows.rs"))) {
+    for row in &table() {
         note(&mut named, rows_of_name(row), row);
     }
     named
@@ -242,11 +247,10 @@ fn the_list_leaves_no_row_out() {
 /// A row that is written and not in the table runs nowhere, and the table has to be passed by both adapters.
 #[test]
 fn the_conformance_table_holds_every_row_that_is_written() {
-    let folder = root().join("adapters/conformance/src");
-    let source = read(folder.join("rows.rs"));
-    let listed: BTreeSet<String> = table(&source).into_iter().map(str::to_owned).collect();
+    let folder = root().join("adapters/conformance/src/rows");
+    let listed = table();
     let mut written = BTreeSet::new();
-    for file in files(&folder.join("rows"), "rs") {
+    for file in files(&folder, "rs") {
         let source = read(file);
         let functions = source
             .split("\npub fn ")
