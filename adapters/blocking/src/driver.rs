@@ -3,11 +3,10 @@
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use entra_adapter::{ClientIdentity, Event, Held, Taken, describe, seed};
+use entra_adapter::{ClientIdentity, Event, Held, Taken, describe, missing, seed};
 use entra_proto::{
     AccessToken, CertificateChain, ClientAssertion, DiscoverInstance, DiscoverRegion, Error,
-    Failure, FailureKind, FlightKey, Plan, ProviderContext, Signature, SigningInput, Step,
-    Thumbprint, Transport, Turn,
+    Failure, FlightKey, Plan, ProviderContext, Signature, SigningInput, Step, Transport, Turn,
 };
 
 use crate::client::{Shared, Waker};
@@ -69,7 +68,10 @@ pub(crate) fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, O
                 let answer = match send.transport() {
                     Transport::Plain => shared.http.plain(send.request(), allowed),
                     Transport::Mtls(certificate) => {
-                        match find(shared, identity.as_ref(), certificate.thumbprint()) {
+                        match shared
+                            .http
+                            .find(identity.as_ref(), certificate.thumbprint())
+                        {
                             Ok(identity) => {
                                 shared
                                     .http
@@ -166,32 +168,13 @@ fn limit(shared: &Shared) -> Duration {
     shared.state.settings().network.provider_limit()
 }
 
-fn missing(what: &'static str) -> Failure {
-    Failure::new(FailureKind::Provider).reporting(what)
-}
-
-/// The identity that the provider named in this flow, else one that this client holds.
-fn find(
-    shared: &Shared,
-    named: Option<&ClientIdentity>,
-    thumbprint: Thumbprint,
-) -> Result<ClientIdentity, Failure> {
-    let named = named
-        .filter(|identity| identity.thumbprint() == thumbprint)
-        .cloned();
-    named
-        .or_else(|| shared.http.identity(thumbprint))
-        .ok_or_else(|| {
-            missing(
-                "this client does not hold the key of that certificate; give it with identity()",
-            )
-        })
-}
-
 fn sign_with(
     shared: &Shared,
     input: &SigningInput,
     named: Option<&ClientIdentity>,
 ) -> Result<Signature, Failure> {
-    find(shared, named, input.certificate().thumbprint())?.sign(input)
+    shared
+        .http
+        .find(named, input.certificate().thumbprint())?
+        .sign(input)
 }

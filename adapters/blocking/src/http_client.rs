@@ -54,6 +54,15 @@ impl HttpClient {
         self.identities.get(thumbprint)
     }
 
+    /// The identity that a flow's provider named, else one that this client holds.
+    pub(crate) fn find(
+        &self,
+        named: Option<&ClientIdentity>,
+        thumbprint: Thumbprint,
+    ) -> Result<ClientIdentity, Failure> {
+        self.identities.find(named, thumbprint)
+    }
+
     /// Over TLS that authenticates the server alone.
     pub(crate) fn plain(
         &self,

@@ -65,3 +65,42 @@ pub(crate) fn check_needs(
         }
     }
 }
+
+/// The options that the builders of all adapters have, over their field `settings`: written once, so that they can't differ.
+#[macro_export]
+macro_rules! builder_options {
+    () => {
+        /// The identity behind a fixed certificate.
+        pub fn identity(mut self, identity: $crate::ClientIdentity) -> Self {
+            self.settings.identities.push(identity);
+            self
+        }
+
+        /// How to reach the network.
+        pub fn network(mut self, network: $crate::Network) -> Self {
+            self.settings.network = network;
+            self
+        }
+
+        /// How much to remember.
+        pub fn memory(mut self, limits: entra_proto::Limits) -> Self {
+            self.settings.limits = limits;
+            self
+        }
+
+        /// Who is told about every step.
+        pub fn observer(
+            mut self,
+            observer: impl Fn(&$crate::Event) + Send + Sync + 'static,
+        ) -> Self {
+            self.settings.observer = Some(std::sync::Arc::new(observer));
+            self
+        }
+
+        /// Whether a token that is getting old is renewed in the background while it still serves; so it is unless turned off.
+        pub fn background_renewal(mut self, background_renewal: bool) -> Self {
+            self.settings.background_renewal = background_renewal;
+            self
+        }
+    };
+}

@@ -131,3 +131,9 @@ fn is_about_certificate(alert: AlertDescription) -> bool {
             | AlertDescription::CertificateRequired
     )
 }
+
+/// Something that the application was to bring is not there.
+#[must_use]
+pub fn missing(what: &'static str) -> Failure {
+    Failure::new(FailureKind::Provider).reporting(what)
+}

@@ -4,8 +4,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use entra_proto::Thumbprint;
+use entra_proto::{Failure, Thumbprint};
 
+use crate::failure::missing;
 use crate::identity::ClientIdentity;
 
 /// Identities by thumbprint, each with what was built for it alone (DESIGN: connections are never shared and never swapped).
@@ -56,6 +57,26 @@ impl<T> Identities<T> {
         held.iter()
             .find(|slot| slot.thumbprint == thumbprint)
             .map(|slot| slot.identity.clone())
+    }
+
+    /// The identity of this certificate: the one that a flow's provider named, else one that is held.
+    ///
+    /// # Errors
+    /// `Provider`: nobody has given its key.
+    pub fn find(
+        &self,
+        named: Option<&ClientIdentity>,
+        thumbprint: Thumbprint,
+    ) -> Result<ClientIdentity, Failure> {
+        let named = named.filter(|identity| identity.thumbprint() == thumbprint);
+        named
+            .cloned()
+            .or_else(|| self.get(thumbprint))
+            .ok_or_else(|| {
+                missing(
+                    "this client does not hold the key of that certificate; give it with identity()",
+                )
+            })
     }
 
     /// What is built for this identity, building it if need be: once, whoever asks at the same time.

@@ -17,7 +17,7 @@ mod turns;
 
 pub use build::BuildError;
 pub use clock::{Clock, read_environment, seed};
-pub use failure::{Unconnected, contradicts_itself, failure, find};
+pub use failure::{Unconnected, contradicts_itself, failure, find, missing};
 pub use identities::Identities;
 pub use identity::{ClientIdentity, IdentityError};
 pub use network::{Network, NetworkError, Resolve};

@@ -4,11 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entra_adapter::{
-    BuildError, ClientIdentity, Event, Handed, Network, Settings, State, Wake, authorize,
-};
+use entra_adapter::{BuildError, ClientIdentity, Handed, Settings, State, Wake, authorize};
 use entra_proto::{
-    AccessToken, Body, Client, Error, Failure, FailureKind, Limits, Plan, Thumbprint, TokenRequest,
+    AccessToken, Body, Client, Error, Failure, FailureKind, Plan, Thumbprint, TokenRequest,
 };
 use tokio::sync::oneshot;
 
@@ -161,35 +159,7 @@ impl EntraClientBuilder {
         }
     }
 
-    /// The identity behind a fixed certificate.
-    pub fn identity(mut self, identity: ClientIdentity) -> Self {
-        self.settings.identities.push(identity);
-        self
-    }
-
-    /// How to reach the network.
-    pub fn network(mut self, network: Network) -> Self {
-        self.settings.network = network;
-        self
-    }
-
-    /// How much to remember.
-    pub fn memory(mut self, limits: Limits) -> Self {
-        self.settings.limits = limits;
-        self
-    }
-
-    /// Who is told about every step.
-    pub fn observer(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.settings.observer = Some(Arc::new(observer));
-        self
-    }
-
-    /// Whether a token that is getting old is renewed by a task of its own while it still serves; so it is unless turned off.
-    pub fn background_renewal(mut self, background_renewal: bool) -> Self {
-        self.settings.background_renewal = background_renewal;
-        self
-    }
+    entra_adapter::builder_options!();
 
     /// Builds the client; connections are made when they are needed.
     ///

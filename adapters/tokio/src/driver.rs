@@ -1,10 +1,11 @@
 //! The loop: each step of the core, done. There is no decision in it.
 
-use entra_adapter::{ClientIdentity, Event, Held, Taken, describe, provider_failure, seed};
+use entra_adapter::{
+    ClientIdentity, Event, Held, Taken, describe, missing, provider_failure, seed,
+};
 use entra_proto::{
     AccessToken, CertificateChain, ClientAssertion, DiscoverInstance, DiscoverRegion, Error,
-    Failure, FailureKind, FlightKey, Plan, ProviderContext, Signature, SigningInput, Step,
-    Thumbprint, Transport, Turn,
+    Failure, FlightKey, Plan, ProviderContext, Signature, SigningInput, Step, Transport, Turn,
 };
 use tokio::sync::oneshot;
 
@@ -66,7 +67,10 @@ pub(crate) async fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Err
                 let answer = match send.transport() {
                     Transport::Plain => shared.http.plain(send.request(), allowed).await,
                     Transport::Mtls(certificate) => {
-                        match find(shared, identity.as_ref(), certificate.thumbprint()) {
+                        match shared
+                            .http
+                            .find(identity.as_ref(), certificate.thumbprint())
+                        {
                             Ok(identity) => {
                                 shared
                                     .http
@@ -161,35 +165,13 @@ async fn in_time<T>(shared: &Shared, answer: Answer<'_, T>) -> Result<T, Failure
     }
 }
 
-fn missing(what: &'static str) -> Failure {
-    Failure::new(FailureKind::Provider).reporting(what)
-}
-
-/// The identity that the provider named in this flow, else one that this client holds.
-fn find(
-    shared: &Shared,
-    named: Option<&ClientIdentity>,
-    thumbprint: Thumbprint,
-) -> Result<ClientIdentity, Failure> {
-    let named = named
-        .filter(|identity| identity.thumbprint() == thumbprint)
-        .cloned();
-    named
-        .or_else(|| shared.http.identity(thumbprint))
-        .ok_or_else(|| {
-            missing(
-                "this client does not hold the key of that certificate; give it with identity()",
-            )
-        })
-}
-
 /// On a thread for blocking work: the signer may be a device or a service.
 async fn sign_with(
     shared: &Shared,
     input: &SigningInput,
     named: Option<&ClientIdentity>,
 ) -> Result<Signature, Failure> {
-    let identity = find(shared, named, input.certificate().thumbprint())?;
+    let identity = shared.http.find(named, input.certificate().thumbprint())?;
     let input = input.clone();
     match tokio::task::spawn_blocking(move || identity.sign(&input)).await {
         Ok(signature) => signature,
