@@ -57,6 +57,7 @@ macro_rules! rows {
             http02_a_thousand_requests_with_one_certificate_share_one_pool
             http03_a_thousand_rotations_over_tls12_show_the_new_certificate_each_time
             http03_a_thousand_rotations_over_tls13_show_the_new_certificate_each_time
+            http03_a_second_connection_of_one_certificate_is_not_resumed
             imp20_a_provider_that_rotates_on_every_call_never_produces_a_mixed_pair
             cache03_two_certificates_in_turn_make_two_requests
             run11_a_server_error_is_tried_once_more
