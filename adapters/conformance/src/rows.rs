@@ -53,6 +53,7 @@ macro_rules! rows {
             run01_ten_thousand_cold_callers_make_one_request
             run03_whoever_waited_for_a_failure_gets_it
             run05_a_stalled_key_delays_no_other
+            run05_a_provider_that_takes_its_time_delays_nobody_else
             run06_a_token_that_gets_old_is_renewed_once
             http02_a_thousand_requests_with_one_certificate_share_one_pool
             http03_a_thousand_rotations_over_tls12_show_the_new_certificate_each_time
