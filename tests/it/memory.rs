@@ -6,7 +6,7 @@ use std::time::Duration;
 use entra_proto::*;
 
 use crate::certificates::{P256, numbered, thumbprint};
-use crate::script::{Answer, Script, granting, pair, seconds};
+use crate::script::{Answer, START, Script, granting, pair, seconds};
 
 fn client(credential: Credential) -> Client {
     let authority = "https://login.microsoftonline.com/contoso.com";
@@ -41,6 +41,32 @@ fn cache02_bind01_a_renewed_certificate_with_its_old_key_is_a_miss() {
         assert_eq!(shown, expected);
         let named = run.token().binding_certificate().expect("bound");
         assert_eq!(named.thumbprint(), thumbprint(P256, number));
+    }
+}
+
+/// RUN-08, I17: five minutes before its end, and not a second earlier, a token is no hit any more; either clock says so alone.
+#[test]
+fn run08_i17_a_token_stops_serving_five_minutes_before_its_end_to_the_second() {
+    let plan = pop(&client(Credential::certificate_provider()));
+    for (wall, monotonic, serves) in [
+        (3_299, 3_299, true),
+        (3_300, 3_299, false),
+        (3_299, 3_300, false),
+        (3_300, 0, false),
+        (0, 3_300, false),
+        (3_601, 3_601, false),
+    ] {
+        let named = || Some(numbered(P256, 1));
+        let mut script = Script::new()
+            .certificates([named(), named()])
+            .answers([token("CANARY-0"), token("CANARY-1")]);
+        script.run(&plan);
+        script.now = Now::new(
+            START.wall() + seconds(wall),
+            START.monotonic() + seconds(monotonic),
+        );
+        let sent = script.run(&plan).sent.len();
+        assert_eq!(sent, usize::from(!serves), "{wall} s, {monotonic} s");
     }
 }
 

@@ -58,11 +58,13 @@ macro_rules! rows {
             run01_ten_thousand_cold_callers_make_one_request
             run03_whoever_waited_for_a_failure_gets_it
             run05_a_stalled_key_delays_no_other
+            run05_a_provider_that_takes_its_time_delays_nobody_else
             run06_a_token_that_gets_old_is_renewed_once
             http02_a_thousand_requests_with_one_certificate_share_one_pool
             http01_a_proxy_of_the_environment_is_used_for_entra_alone
             http03_a_thousand_rotations_over_tls12_show_the_new_certificate_each_time
             http03_a_thousand_rotations_over_tls13_show_the_new_certificate_each_time
+            http03_a_second_connection_of_one_certificate_is_not_resumed
             imp20_a_provider_that_rotates_on_every_call_never_produces_a_mixed_pair
             cache03_two_certificates_in_turn_make_two_requests
             run11_a_server_error_is_tried_once_more

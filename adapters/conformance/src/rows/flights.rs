@@ -131,6 +131,41 @@ pub fn run05_a_stalled_key_delays_no_other<D: Driver>() {
     assert!(waiting.join().unwrap().is_ok());
 }
 
+/// RUN-05, T29: while a provider takes its time, hits and other keys are served; nothing is locked meanwhile.
+pub fn run05_a_provider_that_takes_its_time_delays_nobody_else<D: Driver>() {
+    let world = World::new();
+    let (pairs, _) = world.pairs(&world.alpha);
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let provider: crate::Assertions = Arc::new(move |context| {
+        if counted.fetch_add(1, Ordering::SeqCst) == 1 {
+            // Until the row drops the other end.
+            let _ = gate.lock().unwrap().recv();
+        }
+        pairs(context)
+    });
+    let client = D::build(world.with_provider(provider)).unwrap();
+    D::token(&client, &bearer()).unwrap();
+    let (slow, request) = (
+        client.clone(),
+        TokenRequest::for_app(["https://slow.example/.default"]),
+    );
+    let slow = std::thread::spawn(move || D::token(&slow, &request));
+    let patience = Instant::now();
+    while asked.load(Ordering::SeqCst) < 2 && patience.elapsed() < Duration::from_secs(5) {
+        std::thread::yield_now();
+    }
+    let hit = D::token(&client, &bearer()).unwrap();
+    assert_eq!(hit.source(), TokenSource::Cache);
+    let other = TokenRequest::for_app(["https://other.example/.default"]);
+    D::token(&client, &other).unwrap();
+    drop(open);
+    // Had they waited for the provider, its own time would have run out by now.
+    slow.join().unwrap().unwrap();
+}
+
 /// RUN-06: every caller gets the old token at once; one renewal goes out, and what it brings serves from then on.
 pub fn run06_a_token_that_gets_old_is_renewed_once<D: Driver>() {
     let world = World::with(|builder| builder.refresh_in(Duration::ZERO));

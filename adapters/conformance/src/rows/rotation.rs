@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use entra_adapter::{ClientIdentity, ProvidedAssertion};
-use entra_emulator::{KeyKind, TestIdentity, TlsVersion, TlsVersions};
+use entra_emulator::{
+    Cut, Endpoint, Fault, KeyKind, Target, TestIdentity, TlsVersion, TlsVersions,
+};
 use entra_proto::{Error, TokenRequest};
 
-use crate::world::{World, bearer, identity, issue};
+use crate::world::{World, bearer, identity, issue, pop};
 use crate::{Assertions, Driver, at_once};
 
 const ROTATIONS: usize = 1_000;
@@ -20,6 +22,30 @@ pub fn http03_a_thousand_rotations_over_tls12_show_the_new_certificate_each_time
 /// HTTP-03, F4: with TLS 1.3.
 pub fn http03_a_thousand_rotations_over_tls13_show_the_new_certificate_each_time<D: Driver>() {
     rotations::<D>(TlsVersions::Only13, TlsVersion::Tls13);
+}
+
+/// HTTP-03, F5: a resumed session shows no certificate and asks for none, so the next connection of the same certificate, where
+/// the server offers to resume, is a full handshake again.
+pub fn http03_a_second_connection_of_one_certificate_is_not_resumed<D: Driver>() {
+    for versions in [TlsVersions::Only12, TlsVersions::Only13] {
+        let world = World::with(|builder| builder.tls_versions(versions).resumption(true));
+        let setup = world.with_certificate(&world.alpha, |credential| credential);
+        let client = D::build(setup).unwrap();
+        D::token(&client, &pop()).unwrap();
+        world.emulator.fail_next(
+            Target::Endpoint(Endpoint::Token),
+            Fault::Close(Cut::AfterRequest),
+        );
+        let again = D::token(&client, &pop().bypassing_cache()).unwrap();
+        assert_eq!(again.attempts(), 2);
+        let connections = world.emulator.connections();
+        assert_eq!(connections.len(), 2);
+        assert!(
+            connections
+                .iter()
+                .all(|connection| connection.asked_for_certificate && !connection.resumed)
+        );
+    }
 }
 
 /// Each certificate is used twice in a row, so that there are live connections to be confused with.
