@@ -98,7 +98,7 @@ pub fn x45_whoever_gives_up_takes_nobody_along<D: Driver>() {
         world.emulator.fail_times(
             times,
             Target::Endpoint(Endpoint::Token),
-            Fault::Delay(2 * short),
+            Fault::Delay(short * 3 / 2),
         );
     };
     late(1);

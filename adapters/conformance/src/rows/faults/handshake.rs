@@ -28,7 +28,7 @@ pub fn x04_a_handshake_that_stalls_costs_the_time_for_connections<D: Driver>() {
             .run::<D>(stall);
     };
     side_by_side(&[&|| stalls(&|bench| bench.door.always(Act::Silent)), &|| {
-        stalls(&|bench| bench.door.slow_down(Duration::from_millis(20)))
+        stalls(&|bench| bench.door.slow_down(Duration::from_millis(200)))
     }]);
 }
 

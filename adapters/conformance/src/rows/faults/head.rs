@@ -73,7 +73,7 @@ pub fn x20_what_is_no_http_is_no_answer<D: Driver>() {
 
 /// X22: the deadline covers every byte, within TLS and below it.
 pub fn x22_a_head_that_drips_ends_with_the_deadline<D: Driver>() {
-    let apart = Duration::from_millis(50);
+    let apart = Duration::from_millis(100);
     side_by_side(&[
         &|| {
             Row::fails("request_timeout", 1)

@@ -16,17 +16,18 @@ use super::case::Case;
 use crate::Driver;
 use crate::logs::{Looking, forms};
 
-/// A limit that is waited for: three times what the slowest call of this process has taken so far, so that a machine that does other
-/// things too is not taken for a fault.
+/// A limit that is waited for: three times what the slowest call has taken of late, so that a machine that does other things too is
+/// not taken for a fault.
 pub(super) fn short() -> Duration {
     let slowest = Duration::from_millis(SLOWEST.load(Ordering::Relaxed));
-    (3 * slowest).clamp(Duration::from_millis(1_500), Duration::from_secs(8))
+    (3 * slowest).clamp(Duration::from_millis(1_500), Duration::from_secs(6))
 }
 
-/// How long a call took that had nothing to wait for.
+/// How long a call took that had nothing to wait for. Each makes those before it count a little less.
 pub(super) fn took(time: Duration) {
     let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    SLOWEST.fetch_max(time, Ordering::Relaxed);
+    let forget = |slowest: u64| Some(time.max(slowest - slowest / 64));
+    let _ = SLOWEST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, forget);
 }
 
 static SLOWEST: AtomicU64 = AtomicU64::new(0);
