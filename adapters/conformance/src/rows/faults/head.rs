@@ -95,7 +95,7 @@ pub fn x22_an_attempt_that_takes_too_long_is_made_once_more<D: Driver>() {
     let short = short();
     Row::fails("request_timeout", 2)
         .waits(2 * short)
-        .network(move |network| network.request_timeout(short))
+        .limiting(move |network| network.request_timeout(short))
         .run::<D>(|bench| bench.fault(2, Fault::Delay(Duration::from_secs(60))));
 }
 

@@ -83,6 +83,7 @@ pub(super) struct Row {
     pub(super) deadline: Duration,
     pub(super) waits: Duration,
     pub(super) network: Box<dyn Fn(Network) -> Network + Send + Sync>,
+    pub(super) limited: bool,
     pub(super) trusting: String,
     pub(super) reusable: bool,
     pub(super) kept_alive: bool,
@@ -104,6 +105,7 @@ impl Row {
             deadline: Duration::from_secs(24),
             waits: Duration::ZERO,
             network: Box::new(|network| network),
+            limited: false,
             trusting: String::new(),
             reusable: false,
             kept_alive: false,
@@ -164,15 +166,21 @@ impl Row {
         Self { waits, ..self }
     }
 
-    /// The network is set up further.
-    pub(super) fn network(
+    /// The network has a short limit.
+    pub(super) fn limiting(
         self,
         network: impl Fn(Network) -> Network + Send + Sync + 'static,
     ) -> Self {
         Self {
             network: Box::new(network),
+            limited: true,
             ..self
         }
+    }
+
+    /// How many attempts the next call may need: one, but for a short limit, which a machine that is very busy may not keep.
+    pub(super) fn next_attempts(&self) -> usize {
+        if self.limited { 2 } else { 1 }
     }
 
     /// The client trusts that authority too (PEM).
