@@ -8,12 +8,16 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use log::{LevelFilter, Log, Metadata, Record};
 
 static CAPTURED: Mutex<Captured> = Mutex::new(Captured {
-    looking: 0,
+    looking: Vec::new(),
+    forgotten: 0,
     text: String::new(),
 });
 
 struct Captured {
-    looking: usize,
+    /// From where on somebody wants to see what was logged, counted from the beginning.
+    looking: Vec<usize>,
+    /// How much of the beginning nobody wants to see any more.
+    forgotten: usize,
     text: String,
 }
 
@@ -22,7 +26,7 @@ fn captured() -> MutexGuard<'static, Captured> {
     CAPTURED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Captures until it is dropped; the last one to go forgets what was captured.
+/// Captures until it is dropped.
 pub(crate) struct Looking {
     from: usize,
 }
@@ -33,26 +37,36 @@ impl Looking {
         static INSTALL: Once = Once::new();
         INSTALL.call_once(|| log::set_logger(&Logger).unwrap());
         let mut captured = captured();
-        captured.looking += 1;
+        let from = captured.forgotten + captured.text.len();
+        captured.looking.push(from);
         log::set_max_level(LevelFilter::Trace);
-        Self {
-            from: captured.text.len(),
-        }
+        Self { from }
     }
 
     /// What was logged since.
     pub(crate) fn text(&self) -> String {
-        captured().text[self.from..].to_owned()
+        let captured = captured();
+        captured.text[self.from - captured.forgotten..].to_owned()
     }
 }
 
 impl Drop for Looking {
     fn drop(&mut self) {
         let mut captured = captured();
-        captured.looking -= 1;
-        if captured.looking == 0 {
-            log::set_max_level(LevelFilter::Off);
-            captured.text = String::new();
+        if let Some(place) = captured.looking.iter().position(|from| *from == self.from) {
+            captured.looking.swap_remove(place);
+        }
+        match captured.looking.iter().min().copied() {
+            Some(from) => {
+                let unwanted = from - captured.forgotten;
+                captured.text.drain(..unwanted);
+                captured.forgotten = from;
+            }
+            None => {
+                log::set_max_level(LevelFilter::Off);
+                captured.forgotten = 0;
+                captured.text = String::new();
+            }
         }
     }
 }
@@ -67,7 +81,7 @@ impl Log for Logger {
     fn log(&self, record: &Record<'_>) {
         let line = format!("{} {}: {}", record.level(), record.target(), record.args());
         let mut captured = captured();
-        if captured.looking > 0 {
+        if !captured.looking.is_empty() {
             let _ = writeln!(captured.text, "{line}");
         }
     }

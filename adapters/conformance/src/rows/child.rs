@@ -32,7 +32,8 @@ pub(crate) fn run(row: &str, files: Option<usize>, variables: &[(&str, &str)]) {
         [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
     assert!(
         output.status.success() && said[0].contains("1 passed"),
-        "{}",
+        "{}\n{}",
+        output.status,
         said.join("\n")
     );
 }

@@ -98,7 +98,7 @@ pub fn x45_whoever_gives_up_takes_nobody_along<D: Driver>() {
         world.emulator.fail_times(
             times,
             Target::Endpoint(Endpoint::Token),
-            Fault::Delay(2 * short),
+            Fault::Delay(short * 3 / 2),
         );
     };
     late(1);
@@ -143,7 +143,7 @@ pub fn x46_a_provider_that_misbehaves_ends_its_own_flight<D: Driver>() {
             let short = short();
             let row = nothing_sent()
                 .waits(short)
-                .network(move |network| network.provider_timeout(short));
+                .limiting(move |network| network.provider_timeout(short));
             misbehaves(row, Misbehaviour::Hangs);
         },
         &|| {

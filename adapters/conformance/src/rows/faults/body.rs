@@ -80,7 +80,7 @@ pub fn x19_bytes_after_the_end_cost_the_connection<D: Driver>() {
 pub fn x23_a_body_that_drips_ends_with_the_deadline<D: Driver>() {
     Row::fails("request_timeout", 1)
         .deadline(short())
-        .run::<D>(|bench| bench.fault(1, Fault::DripBody(Duration::from_millis(50))));
+        .run::<D>(|bench| bench.fault(1, Fault::DripBody(Duration::from_millis(100))));
 }
 
 /// X25: a length that is too large, a body that turns out to be, and one without end.

@@ -19,6 +19,6 @@ pub fn x03_a_black_hole_costs_the_time_for_connections_and_no_more<D: Driver>() 
         .requests(0)
         .connections(0)
         .waits(2 * short)
-        .network(move |network| network.connect_timeout(short))
+        .limiting(move |network| network.connect_timeout(short))
         .run::<D>(|bench| bench.door.block());
 }

@@ -24,11 +24,11 @@ pub fn x04_a_handshake_that_stalls_costs_the_time_for_connections<D: Driver>() {
     let stalls = |stall: &(dyn Fn(&Bench) + Sync)| {
         fails("connection_failed", 2)
             .waits(2 * short)
-            .network(move |network| network.connect_timeout(short))
+            .limiting(move |network| network.connect_timeout(short))
             .run::<D>(stall);
     };
     side_by_side(&[&|| stalls(&|bench| bench.door.always(Act::Silent)), &|| {
-        stalls(&|bench| bench.door.slow_down(Duration::from_millis(20)))
+        stalls(&|bench| bench.door.slow_down(Duration::from_millis(200)))
     }]);
 }
 

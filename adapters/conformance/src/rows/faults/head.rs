@@ -73,7 +73,7 @@ pub fn x20_what_is_no_http_is_no_answer<D: Driver>() {
 
 /// X22: the deadline covers every byte, within TLS and below it.
 pub fn x22_a_head_that_drips_ends_with_the_deadline<D: Driver>() {
-    let apart = Duration::from_millis(50);
+    let apart = Duration::from_millis(100);
     side_by_side(&[
         &|| {
             Row::fails("request_timeout", 1)
@@ -95,7 +95,7 @@ pub fn x22_an_attempt_that_takes_too_long_is_made_once_more<D: Driver>() {
     let short = short();
     Row::fails("request_timeout", 2)
         .waits(2 * short)
-        .network(move |network| network.request_timeout(short))
+        .limiting(move |network| network.request_timeout(short))
         .run::<D>(|bench| bench.fault(2, Fault::Delay(Duration::from_secs(60))));
 }
 

@@ -124,7 +124,11 @@ pub fn long_run(rows: &[(&str, fn())]) {
                         return;
                     };
                     if let Err(panic) = catch_unwind(AssertUnwindSafe(row)) {
-                        let text = panic.downcast_ref::<String>().map_or("", String::as_str);
+                        let text = panic
+                            .downcast_ref::<String>()
+                            .map(String::as_str)
+                            .or_else(|| panic.downcast_ref::<&str>().copied())
+                            .unwrap_or_default();
                         let kind = sort(text);
                         println!("{name}: {kind}: {text}");
                         *failed.lock().unwrap().entry(kind.to_owned()).or_default() += 1;

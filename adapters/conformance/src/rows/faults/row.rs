@@ -16,17 +16,18 @@ use super::case::Case;
 use crate::Driver;
 use crate::looking::{Looking, forms};
 
-/// A limit that is waited for: three times what the slowest call of this process has taken so far, so that a machine that does other
-/// things too is not taken for a fault.
+/// A limit that is waited for: three times what the slowest call has taken of late, so that a machine that does other things too is
+/// not taken for a fault.
 pub(super) fn short() -> Duration {
     let slowest = Duration::from_millis(SLOWEST.load(Ordering::Relaxed));
-    (3 * slowest).clamp(Duration::from_millis(1_500), Duration::from_secs(8))
+    (3 * slowest).clamp(Duration::from_millis(1_500), Duration::from_secs(6))
 }
 
-/// How long a call took that had nothing to wait for.
+/// How long a call took that had nothing to wait for. Each makes those before it count a little less.
 pub(super) fn took(time: Duration) {
     let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    SLOWEST.fetch_max(time, Ordering::Relaxed);
+    let forget = |slowest: u64| Some(time.max(slowest - slowest / 64));
+    let _ = SLOWEST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, forget);
 }
 
 static SLOWEST: AtomicU64 = AtomicU64::new(0);
@@ -82,6 +83,7 @@ pub(super) struct Row {
     pub(super) deadline: Duration,
     pub(super) waits: Duration,
     pub(super) network: Box<dyn Fn(Network) -> Network + Send + Sync>,
+    pub(super) limited: bool,
     pub(super) trusting: String,
     pub(super) reusable: bool,
     pub(super) kept_alive: bool,
@@ -103,6 +105,7 @@ impl Row {
             deadline: Duration::from_secs(24),
             waits: Duration::ZERO,
             network: Box::new(|network| network),
+            limited: false,
             trusting: String::new(),
             reusable: false,
             kept_alive: false,
@@ -163,15 +166,21 @@ impl Row {
         Self { waits, ..self }
     }
 
-    /// The network is set up further.
-    pub(super) fn network(
+    /// The network has a short limit.
+    pub(super) fn limiting(
         self,
         network: impl Fn(Network) -> Network + Send + Sync + 'static,
     ) -> Self {
         Self {
             network: Box::new(network),
+            limited: true,
             ..self
         }
+    }
+
+    /// How many attempts the next call may need: one, but for a short limit, which a machine that is very busy may not keep.
+    pub(super) fn next_attempts(&self) -> usize {
+        if self.limited { 2 } else { 1 }
     }
 
     /// The client trusts that authority too (PEM).
