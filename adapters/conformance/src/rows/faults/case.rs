@@ -174,7 +174,7 @@ impl<'a> Case<'a> {
         let end = self.trace.ends().pop().unwrap_or_default();
         let expected = match self.row.ends {
             Ends::With(code) => format!("{code}:"),
-            Ends::WithToken => format!("{} token from Network", self.bench.kind()),
+            Ends::WithToken => format!("{} token from the service", self.bench.kind()),
         };
         assert!(
             end.starts_with(&expected),
