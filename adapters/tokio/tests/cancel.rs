@@ -22,7 +22,9 @@ fn client(world: &World) -> (EntraClient, Arc<AtomicUsize>) {
     let client = EntraClient::builder(world.client(credential).build().unwrap())
         .network(world.network())
         .observer(move |event| {
-            counted.fetch_add(usize::from(event.step == "TakeTurn"), Ordering::SeqCst);
+            // Asking says nothing more; waiting does, and comes after it.
+            let asks = event.step == "TakeTurn" && event.detail.is_empty();
+            counted.fetch_add(usize::from(asks), Ordering::SeqCst);
         })
         .build()
         .unwrap();
