@@ -6,6 +6,7 @@
 
 mod acceptance;
 mod accounts;
+mod answers;
 mod canary;
 mod certificates;
 mod challenges;
@@ -25,6 +26,7 @@ mod metadata;
 mod order;
 mod parameters;
 mod portable;
+mod printed;
 mod properties;
 mod purity;
 mod script;
