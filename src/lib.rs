@@ -115,6 +115,7 @@ mod request;
 mod secret;
 mod time;
 mod token;
+mod uuid;
 mod wire;
 
 pub use account::{Account, User};

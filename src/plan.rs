@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crate::authority::Tenant;
 use crate::cache::{
-    Bypass, FlightKey, Further, GrantKey, PartitionKey, ScopeSet, TokenKey, TokenKind,
+    Bypass, FlightKey, Further, GrantKey, PartitionKey, ScopeSet, TokenKey, TokenKind, Wanted,
 };
 use crate::certificate::{Certificate, Thumbprint};
 use crate::client::{BearerIsolation, Client, Configuration};
 use crate::error::{Code, Error};
 use crate::region::{RegionChoice, RegionPolicy};
 use crate::request::{Grant, TokenRequest};
+use crate::uuid::Uuid;
 use crate::wire::claims;
 use crate::wire::json::Json;
 
@@ -42,6 +43,8 @@ pub struct Plan {
 pub(crate) struct Decided {
     pub(crate) client: Client,
     pub(crate) request: TokenRequest,
+    /// The caller's own.
+    pub(crate) correlation_id: Option<Uuid>,
     pub(crate) kind: TokenKind,
     pub(crate) tenant: Option<Tenant>,
     pub(crate) scopes: ScopeSet,
@@ -57,6 +60,8 @@ pub(crate) struct Decided {
     pub(crate) reading: Reading,
     /// Where the token is remembered; the certificate is in it if it is known already.
     pub(crate) key: PartitionKey,
+    /// Where a flow looks before it asks anybody for anything, if it may.
+    pub(crate) first_look: Option<PartitionKey>,
     /// Only a provider's answer can name the certificate that belongs into the key (rule 4).
     pub(crate) answer_names_key: bool,
     /// Whether mutual TLS is possible at all with this client and tenant: tenant, then region, then host (rule 16).
@@ -118,19 +123,29 @@ impl TokenRequest {
         if kind == TokenKind::MtlsPop && proof.binding().is_some() {
             mtls.clone()?;
         }
+        let key = self.key(configuration, tenant.as_ref(), kind, certificate, further);
+        let reading = self.reading();
+        let answer_names_key = by_certificate && proof.answer_may_bind();
+        let first_look = match (reading, answer_names_key, self.offered) {
+            (Reading::Cache, false, _) => Some(key.clone()),
+            (Reading::Cache, true, Some(offered)) => Some(key.with_certificate(Some(offered))),
+            (Reading::Cache, true, None) | (Reading::Bypass | Reading::Never, _, _) => None,
+        };
         Ok(Plan {
             decided: Arc::new(Decided {
                 client: client.clone(),
+                correlation_id: self.correlation_id.as_deref().and_then(Uuid::parse),
                 kind,
                 scopes: scopes.set,
                 target: scopes.target,
                 scope_text: scopes.text,
                 claims,
-                answer_names_key: by_certificate && proof.answer_may_bind(),
+                answer_names_key,
+                first_look,
                 proof,
                 own_claims,
-                reading: self.reading(),
-                key: self.key(configuration, tenant.as_ref(), kind, certificate, further),
+                reading,
+                key,
                 tenant,
                 mtls,
                 request: self,
@@ -243,8 +258,13 @@ impl Plan {
         self.decided.client.configuration()
     }
 
-    pub(crate) fn is_renewal(&self) -> bool {
-        self.renewal
+    /// What the flow's first look is for.
+    pub(crate) fn wanted(&self) -> Wanted {
+        if self.renewal {
+            Wanted::Fresh
+        } else {
+            Wanted::Any
+        }
     }
 
     /// The same plan for fetching early what still serves (rule 10).

@@ -53,10 +53,14 @@ fn endpoint(flow: &Flow, held: &Held) -> Result<String, Error> {
     let tenant = flow.decided().tenant.as_ref();
     let region = flow.region();
     let url = match held.material.binding() {
-        Some(_) => configuration
+        Some(_) => {
+            configuration
+                .authority
+                .mtls_endpoint(tenant, region.as_ref(), configuration.listed)?
+        }
+        None => configuration
             .authority
-            .mtls_endpoint(tenant, region, configuration.listed)?,
-        None => configuration.authority.plain_endpoint(tenant, region)?,
+            .plain_endpoint(tenant, region.as_ref())?,
     };
     Ok(url.into())
 }
@@ -165,7 +169,7 @@ fn ask(flow: Box<Flow>, key: PartitionKey, prepared: Prepared, now: Now) -> Step
     };
     let request = Request::get(url)
         .header("accept", "application/json")
-        .header("client-request-id", flow.correlation_id.as_str())
+        .header("client-request-id", flow.correlation_id().as_str())
         .body(Body::empty());
     match request {
         Ok(request) => Step::DiscoverInstance(DiscoverInstance {

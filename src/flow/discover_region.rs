@@ -48,8 +48,8 @@ pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
     let settled = match &configuration.region {
         _ if !configuration.authority.is_entra() => Some(Settled::NoRegion),
         RegionChoice::None => Some(Settled::NoRegion),
-        RegionChoice::Known(region, origin) => Some(Settled::Region(region.clone(), *origin)),
-        RegionChoice::AskMetadata => flow.region.clone(),
+        RegionChoice::Known(region, origin) => Some(Settled::Region(*region, *origin)),
+        RegionChoice::AskMetadata => flow.region,
     };
     match settled {
         Some(settled) => settle(flow, held, settled, now),
@@ -76,9 +76,7 @@ pub(super) fn looked(
         })
     };
     let settled = match note {
-        Some(Note::Region(region)) => {
-            Some(Settled::Region(region.clone(), RegionOrigin::Remembered))
-        }
+        Some(Note::Region(region)) => Some(Settled::Region(*region, RegionOrigin::Remembered)),
         Some(Note::NoRegion(span)) if !span.left(now).is_zero() => Some(Settled::NotFound),
         Some(_) | None => None,
     };
@@ -182,7 +180,7 @@ impl DiscoverRegion {
 fn found(flow: Box<Flow>, key: PartitionKey, held: Held, region: Option<Region>, now: Now) -> Step {
     let (note, settled) = match region {
         Some(region) => (
-            Note::Region(region.clone()),
+            Note::Region(region),
             Settled::Region(region, RegionOrigin::MetadataService),
         ),
         None => (

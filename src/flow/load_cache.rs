@@ -124,10 +124,9 @@ impl LoadCache {
     pub fn resume(self, found: Result<Partition, Failure>, now: Now) -> Step {
         let found = found.unwrap_or_default();
         let mut flow = self.flow;
-        let wanted = match (flow.decided().reading, flow.plan.is_renewal()) {
-            (Reading::Bypass | Reading::Never, _) => Wanted::Since(flow.began),
-            (Reading::Cache, true) => Wanted::Fresh,
-            (Reading::Cache, false) => Wanted::Any,
+        let wanted = match flow.decided().reading {
+            Reading::Bypass | Reading::Never => Wanted::Since(flow.began),
+            Reading::Cache => flow.plan.wanted(),
         };
         if self.purpose.is_for_token() {
             flow.looked = found.why_not(&flow.decided().scopes, wanted);

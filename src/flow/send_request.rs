@@ -1,6 +1,7 @@
 //! Send the token request, and judge what comes back: a token, a refusal, or something to try once more (rules 8, 12, 13).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
@@ -75,7 +76,7 @@ pub(super) fn enter(
     match request(&flow, &url, body) {
         Ok(request) => {
             flow.sent = flow.sent.saturating_add(1);
-            flow.endpoint = Some(prepared.endpoint);
+            flow.endpoint = Some(prepared.endpoint.into());
             Step::SendRequest(SendRequest {
                 flow,
                 transport,
@@ -181,7 +182,7 @@ fn request(flow: &Flow, endpoint: &str, body: Body) -> Result<Request<Body>, htt
             CONTENT_TYPE,
             HeaderValue::from_static("application/x-www-form-urlencoded"),
         )
-        .header("client-request-id", flow.correlation_id.as_str())
+        .header("client-request-id", flow.correlation_id().as_str())
         .header("return-client-request-id", HeaderValue::from_static("true"))
         .header("x-client-sku", HeaderValue::from_static("entra-proto"))
         .header(
@@ -269,17 +270,28 @@ impl SendRequest {
             certificate.not_after().saturating_sub(now.wall())
         });
         let life = granted.life.min(certificate_left);
-        let token = AccessToken {
-            secret: granted.token,
+        let entry = Arc::new(Entry {
             kind: decided.kind,
+            scopes: decided.scopes.clone(),
+            target: decided.target.clone(),
+            token: granted.token,
+            life: Span::new(now, life),
+            renew_at_age: granted
+                .renew_in
+                .map(|renew_in| jittered(&flow, renew_in))
+                .filter(|age| *age < life),
+            certificate,
+            region: flow.region(),
+            id_token: granted.id_token,
+            account,
+        });
+        let token = AccessToken {
+            entry: Arc::clone(&entry),
             source: TokenSource::Network,
-            binding_certificate: certificate,
             expires_in: life,
             expires_at: now.wall().saturating_add(life),
             renewal_due: false,
             refresh_token: granted.refresh_token,
-            id_token: granted.id_token,
-            account,
             metadata: flow.metadata(now),
         };
         let Some(key) = remembered_under(&flow, &token) else {
@@ -294,20 +306,6 @@ impl SendRequest {
         if life.is_zero() {
             return save_cache::granted(&flow, update, None, token);
         }
-        let entry = Entry {
-            scopes: decided.scopes.clone(),
-            target: decided.target.clone(),
-            token: token.secret.clone(),
-            life: Span::new(now, life),
-            renew_at_age: granted
-                .renew_in
-                .map(|renew_in| jittered(&flow, renew_in))
-                .filter(|age| *age < life),
-            certificate: token.binding_certificate.clone(),
-            region: flow.region().cloned(),
-            id_token: token.id_token.clone(),
-            account: token.account.clone(),
-        };
         let entry = (key, CacheUpdate::entry(entry));
         save_cache::granted(&flow, update, Some(entry), token)
     }
@@ -433,8 +431,7 @@ fn remembered_under(flow: &Flow, token: &AccessToken) -> Option<PartitionKey> {
     match flow.decided().reading {
         Reading::Cache | Reading::Bypass => Some(flow.key.clone()),
         Reading::Never => token
-            .account
-            .as_ref()
+            .account()
             .map(|account| flow.key.with_account(account)),
     }
 }

@@ -1,6 +1,7 @@
 //! Between document and memory: what memory holds is added to the document, and what makes sense of the document to memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::Memory;
@@ -53,7 +54,7 @@ impl PortableCache {
             let Some(entry) = token.entry(id_token, now) else {
                 continue;
             };
-            let update = CacheUpdate::entry(entry);
+            let update = CacheUpdate::entry(Arc::new(entry));
             let new = memory.adopt(&token.partition_key(), &update, now);
             adopted = adopted.saturating_add(usize::from(new));
         }
