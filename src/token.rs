@@ -100,6 +100,13 @@ impl AccessToken {
         self.renewal_due
     }
 
+    /// Whether whoever holds on to it may still use it as it is: by both clocks it lives for more than five minutes (rule 10), and
+    /// its renewal is not due. For drivers that keep a token beside the memory.
+    #[must_use]
+    pub fn serves(&self, now: Now) -> bool {
+        self.entry.serves_as_it_is(now)
+    }
+
     /// The region whose endpoint issued it.
     #[must_use]
     pub fn region(&self) -> Option<&Region> {

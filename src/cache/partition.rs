@@ -148,6 +148,11 @@ impl fmt::Debug for Partition {
 }
 
 impl Entry {
+    /// Whether whoever holds it may go on using it without asking again.
+    pub(crate) fn serves_as_it_is(&self, now: Now) -> bool {
+        self.serves(Wanted::Fresh, now)
+    }
+
     fn serves(&self, wanted: Wanted, now: Now) -> bool {
         let alive = self.life.left(now) > MARGIN;
         alive

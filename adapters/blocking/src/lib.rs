@@ -27,10 +27,11 @@ mod connector;
 mod driver;
 mod http_client;
 mod provider;
+mod source;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
-    BuildError, ClientIdentity, Event, IdentityError, Network, NetworkError, Observer,
+    BuildError, ClientIdentity, Event, HeldToken, IdentityError, Network, NetworkError, Observer,
     ProvidedAssertion, ProviderError, Resolve, read_environment,
 };
 pub use entra_proto::{
@@ -41,3 +42,4 @@ pub use entra_proto::{
     TokenRequest, TokenSource, User,
 };
 pub use provider::{AssertionProvider, CertificateProvider};
+pub use source::Source;

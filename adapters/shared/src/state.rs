@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use entra_proto::{
-    AccessToken, Body, Client, Error, Failure, FailureKind, Limits, Memory, PortableCache,
+    AccessToken, Body, Client, Error, Failure, FailureKind, Limits, Memory, Plan, PortableCache,
 };
 
 use crate::build::{BuildError, check_needs};
@@ -106,6 +106,19 @@ impl<W: Wake> State<W> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The token that is remembered for this plan, if there is nothing else to do for it. Where somebody listens to the steps they
+    /// are taken, so that whoever listens misses nothing.
+    pub fn hit(&self, plan: &Plan) -> Option<AccessToken> {
+        if self.is_observed() {
+            return None;
+        }
+        self.memory().hit(plan, self.clock.now())
+    }
+
+    fn is_observed(&self) -> bool {
+        self.settings.observer.is_some() || tracing::enabled!(tracing::Level::DEBUG)
+    }
+
     /// Takes in what makes sense of a document, says how many tokens that were, and keeps the document for
     /// [`export_cache`](Self::export_cache).
     ///
@@ -146,8 +159,7 @@ impl<W: Wake> State<W> {
 
     /// Tells the observer, and the log at debug level. The event is made only if somebody listens.
     pub fn observe(&self, event: impl FnOnce() -> Event) {
-        let logged = tracing::enabled!(tracing::Level::DEBUG);
-        if self.settings.observer.is_none() && !logged {
+        if !self.is_observed() {
             return;
         }
         let event = event();

@@ -41,10 +41,11 @@ mod driver;
 mod http_client;
 mod provider;
 mod sender;
+mod source;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
-    BuildError, ClientIdentity, Event, IdentityError, Network, NetworkError, Observer,
+    BuildError, ClientIdentity, Event, HeldToken, IdentityError, Network, NetworkError, Observer,
     ProvidedAssertion, ProviderError, Resolve, read_environment,
 };
 pub use entra_proto::{
@@ -55,3 +56,4 @@ pub use entra_proto::{
     TokenRequest, TokenSource, User,
 };
 pub use provider::{Answer, AssertionProvider, CertificateProvider};
+pub use source::Source;
