@@ -4,9 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use entra_adapter::{BuildError, ClientIdentity, Handed, Settings, State, Wake, authorize};
+use entra_adapter::{
+    AssertionSource, BuildError, CertificateSource, ClientIdentity, Handed, Settings, State, Wake,
+    authorize,
+};
 use entra_proto::{
-    AccessToken, Body, Client, Error, Failure, FailureKind, Thumbprint, TokenRequest,
+    AccessToken, Body, Client, Error, Failure, FailureKind, ProviderContext, Thumbprint,
+    TokenRequest,
 };
 
 use crate::driver;
@@ -142,6 +146,16 @@ impl EntraClientBuilder {
             certificates: Some(Arc::new(provider)),
             ..self
         }
+    }
+
+    /// A source in place of a provider of assertions.
+    pub fn assertion_source(self, source: impl AssertionSource) -> Self {
+        self.assertion_provider(move |context: ProviderContext| source.assertion(&context))
+    }
+
+    /// A source in place of a provider of certificates.
+    pub fn certificate_source(self, source: impl CertificateSource) -> Self {
+        self.certificate_provider(move |context: ProviderContext| source.certificate(&context))
     }
 
     entra_adapter::builder_options!();

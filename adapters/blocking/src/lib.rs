@@ -30,8 +30,8 @@ mod provider;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
-    BuildError, ClientIdentity, Event, IdentityError, Network, NetworkError, Observer,
-    ProvidedAssertion, ProviderError, Resolve, read_environment,
+    AssertionSource, BuildError, CertificateSource, ClientIdentity, Event, IdentityError, Network,
+    NetworkError, Observer, ProvidedAssertion, ProviderError, Resolve, read_environment,
 };
 pub use entra_proto::{
     AccessToken, Account, Authority, AuthorityKind, AuthorityUrl, BearerIsolation, Body,
@@ -40,4 +40,4 @@ pub use entra_proto::{
     Region, RegionOrigin, RegionPolicy, RegionSource, Secret, Tenant, Thumbprint, TokenKind,
     TokenRequest, TokenSource, User,
 };
-pub use provider::{AssertionProvider, CertificateProvider};
+pub use provider::{AssertionProvider, CertificateProvider, FirstLeg};

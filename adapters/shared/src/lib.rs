@@ -22,7 +22,10 @@ pub use identities::Identities;
 pub use identity::{ClientIdentity, IdentityError};
 pub use network::{Network, NetworkError, Resolve};
 pub use observe::{Event, Observer, describe};
-pub use provided::{ProvidedAssertion, ProviderError, provider_failure};
+pub use provided::{
+    AssertionSource, CertificateSource, ProvidedAssertion, ProviderError, first_leg,
+    provider_failure,
+};
 pub use state::{Allowance, Settings, State, authorize};
 pub use tls::{CertificateWatch, NotPresented, Tls};
 pub use turns::{Handed, Held, Taken, Turns, Wake};

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entra_adapter::{BuildError, ClientIdentity, Handed, Settings, State, Wake, authorize};
+use entra_adapter::{
+    AssertionSource, BuildError, CertificateSource, ClientIdentity, Handed, Settings, State, Wake,
+    authorize,
+};
 use entra_proto::{
     AccessToken, Body, Client, Error, Failure, FailureKind, Plan, Thumbprint, TokenRequest,
 };
@@ -12,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::driver;
 use crate::http_client::HttpClient;
-use crate::provider::{AssertionProvider, CertificateProvider};
+use crate::provider::{AssertionProvider, CertificateProvider, OnThread};
 
 /// Gets tokens. Cheap to clone, `Send` and `Sync`; all clones share memory, turns and connections.
 ///
@@ -157,6 +160,16 @@ impl EntraClientBuilder {
             certificates: Some(Box::new(provider)),
             ..self
         }
+    }
+
+    /// A source in place of a provider of assertions: it may block, and is called on a thread for that.
+    pub fn assertion_source(self, source: impl AssertionSource) -> Self {
+        self.assertion_provider(OnThread::new(source))
+    }
+
+    /// Likewise for certificates.
+    pub fn certificate_source(self, source: impl CertificateSource) -> Self {
+        self.certificate_provider(OnThread::new(source))
     }
 
     entra_adapter::builder_options!();
