@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// The subjects and how many rows each has.
-const SUBJECTS: [(&str, u8); 12] = [
+const SUBJECTS: [(&str, u8); 13] = [
     ("CFG", 8),
     ("REQ", 5),
     ("SNI", 3),
@@ -21,6 +21,7 @@ const SUBJECTS: [(&str, u8); 12] = [
     ("IMP", 32),
     ("RUN", 16),
     ("SEC", 13),
+    ("SRC", 9),
 ];
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -11,6 +11,7 @@ mod proxy;
 mod rotation;
 mod routes;
 pub(crate) mod secrets;
+mod sources;
 mod transport;
 mod users;
 
@@ -24,6 +25,7 @@ pub use proxy::*;
 pub use rotation::*;
 pub use routes::*;
 pub use secrets::*;
+pub use sources::*;
 pub use transport::*;
 pub use users::*;
 
@@ -95,6 +97,27 @@ macro_rules! rows {
             imp01_a_refresh_token_over_mtls
             imp02_users_over_plain_tls
             user_fic_goes_over_plain_tls_only
+            src01_a_workload_gets_its_tokens_across_rotations
+            src01_src02_no_call_fails_while_the_file_is_written
+            src02_half_an_assertion_and_an_expired_one_are_not_sent
+            src03_a_command_prints_a_jwt_or_a_pair
+            src03_a_command_that_goes_wrong_ends_its_own_request_only
+            src03_sec01_what_a_command_writes_to_standard_error_goes_nowhere
+            src04_each_host_is_asked_in_its_own_way
+            src04_the_token_of_the_metadata_service_is_the_assertion
+            src04_an_identity_that_a_host_has_not_is_refused_at_once
+            src04_service_fabric_is_known_by_its_certificate_alone
+            src05_the_key_of_azure_arc_goes_to_the_agent_alone
+            src06_an_endpoint_that_can_not_answer_is_asked_three_times
+            src06_sec03_sec04_other_answers_are_errors_that_say_nothing_of_them
+            src06_no_proxy_is_asked_for_an_identity
+            src07_two_legs_are_one_pair_under_one_correlation_id
+            src07_a_first_leg_that_fails_is_a_provider_that_fails
+            src08_a_renewed_certificate_is_picked_up
+            src08_pkcs12_of_before_is_read_and_a_wrong_password_is_an_error
+            src08_half_a_pair_is_never_used
+            src08_no_call_fails_while_the_folder_is_renewed
+            src09_cfg08_a_key_in_a_token_shakes_hands_and_signs
         );
         $crate::fault_rows!($driver);
     };

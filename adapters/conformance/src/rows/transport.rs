@@ -98,6 +98,8 @@ fn through_the_proxy<D: Driver>(metadata: &str, roots: &str, certificate: &str, 
         identities: vec![identity],
         assertions: None,
         certificates: None,
+        assertion_source: None,
+        certificate_source: None,
         network,
         listener: None,
     })
