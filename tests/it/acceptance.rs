@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// The subjects and how many rows each has.
-const SUBJECTS: [(&str, u8); 13] = [
+const SUBJECTS: [(&str, u8); 14] = [
     ("CFG", 8),
     ("REQ", 5),
     ("SNI", 3),
@@ -22,6 +22,7 @@ const SUBJECTS: [(&str, u8); 13] = [
     ("RUN", 16),
     ("SEC", 13),
     ("SRC", 9),
+    ("SDK", 5),
 ];
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

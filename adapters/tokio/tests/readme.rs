@@ -49,6 +49,7 @@ fn the_readme_shows_what_the_doc_tests_compile() {
     let sources = [
         "adapters/tokio/src/lib.rs",
         "adapters/sources/src/lib.rs",
+        "adapters/azure/src/lib.rs",
         "src/lib.rs",
     ]
     .map(read);
