@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use entra_adapter::{
-    AssertionSource, BuildError, CertificateSource, ClientIdentity, Handed, Settings, State, Wake,
-    authorize,
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Handed, Settings,
+    State, Wake, authorize,
 };
 use entra_proto::{
     AccessToken, Body, Client, Error, Failure, FailureKind, ProviderContext, Thumbprint,
@@ -16,6 +16,7 @@ use entra_proto::{
 use crate::driver;
 use crate::http_client::HttpClient;
 use crate::provider::{AssertionProvider, CertificateProvider};
+use crate::resource::Resource;
 
 /// Gets tokens. Cheap to clone, `Send` and `Sync`; all clones share memory, turns and connections.
 #[derive(Clone)]
@@ -75,8 +76,14 @@ impl EntraClient {
         result
     }
 
+    /// A resource, for whose tokens `request` asks, and the hosts that they may be sent to.
+    #[must_use]
+    pub fn resource(&self, request: TokenRequest, audience: Audience) -> Resource {
+        Resource::new(self.clone(), request, audience)
+    }
+
     /// Sends a request to a resource with this token: its scheme in `Authorization`, and a PoP token over connections with its
-    /// own certificate.
+    /// own certificate. Whatever host the URL names gets the token: [`resource`](Self::resource) watches over that.
     ///
     /// # Errors
     /// A [`Failure`]; `CertificateNotRequested` if the resource never asked for the certificate of a PoP token.

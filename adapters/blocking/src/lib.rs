@@ -27,11 +27,13 @@ mod connector;
 mod driver;
 mod http_client;
 mod provider;
+mod resource;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
-    AssertionSource, BuildError, CertificateSource, ClientIdentity, Event, IdentityError, Network,
-    NetworkError, Observer, ProvidedAssertion, ProviderError, Resolve, read_environment,
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, IdentityError,
+    Network, NetworkError, Observer, ProvidedAssertion, ProviderError, Resolve, ResourceError,
+    read_environment,
 };
 pub use entra_proto::{
     AccessToken, Account, Authority, AuthorityKind, AuthorityUrl, BearerIsolation, Body,
@@ -41,3 +43,4 @@ pub use entra_proto::{
     TokenRequest, TokenSource, User,
 };
 pub use provider::{AssertionProvider, CertificateProvider, FirstLeg};
+pub use resource::Resource;

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use entra_adapter::{
-    AssertionSource, CertificateSource, ClientIdentity, Event, Network, ProvidedAssertion,
-    ProviderError,
+    AssertionSource, Audience, CertificateSource, ClientIdentity, Event, Network,
+    ProvidedAssertion, ProviderError, ResourceError,
 };
 use entra_proto::{AccessToken, Body, Client, Error, Failure, ProviderContext, TokenRequest};
 
@@ -87,6 +87,14 @@ pub trait Driver: 'static {
         token: &AccessToken,
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, Failure>;
+
+    /// Calls a resource that gets its token by itself, blocking the calling thread.
+    fn call(
+        client: &Self::Client,
+        asking: TokenRequest,
+        audience: Audience,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, ResourceError>;
 }
 
 /// Gets many tokens at once, one thread each. The stacks are small, for ten thousand of them.

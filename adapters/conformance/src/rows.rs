@@ -8,6 +8,7 @@ mod faults;
 mod flights;
 mod portable;
 mod proxy;
+mod resource;
 mod rotation;
 mod routes;
 pub(crate) mod secrets;
@@ -22,6 +23,7 @@ pub use faults::*;
 pub use flights::*;
 pub use portable::*;
 pub use proxy::*;
+pub use resource::*;
 pub use rotation::*;
 pub use routes::*;
 pub use secrets::*;
@@ -118,6 +120,11 @@ macro_rules! rows {
             src08_half_a_pair_is_never_used
             src08_no_call_fails_while_the_folder_is_renewed
             src09_cfg08_a_key_in_a_token_shakes_hands_and_signs
+            res01_bind03_a_token_goes_out_in_its_own_scheme_and_over_its_own_certificate
+            res01_a_vault_is_told_that_the_token_is_bound
+            res02_no_other_host_gets_the_token
+            res03_a_claims_challenge_is_answered_once
+            res03_what_can_not_be_answered_is_the_callers
         );
         $crate::fault_rows!($driver);
     };

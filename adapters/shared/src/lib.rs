@@ -11,6 +11,7 @@ mod identity;
 mod network;
 mod observe;
 mod provided;
+mod resource;
 mod state;
 mod tls;
 mod turns;
@@ -26,6 +27,7 @@ pub use provided::{
     AssertionSource, CertificateSource, ProvidedAssertion, ProviderError, first_leg,
     provider_failure,
 };
-pub use state::{Allowance, Settings, State, authorize};
+pub use resource::{Audience, ResourceError, authorize, challenged};
+pub use state::{Allowance, Settings, State};
 pub use tls::{CertificateWatch, NotPresented, Tls};
 pub use turns::{Handed, Held, Taken, Turns, Wake};

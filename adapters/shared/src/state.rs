@@ -3,9 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use entra_proto::{
-    AccessToken, Body, Client, Error, Failure, FailureKind, Limits, Memory, PortableCache,
-};
+use entra_proto::{Body, Client, Error, Limits, Memory, PortableCache};
 
 use crate::build::{BuildError, check_needs};
 use crate::clock::Clock;
@@ -156,21 +154,6 @@ impl<W: Wake> State<W> {
             observer(&event);
         }
     }
-}
-
-/// Puts a token into a request to its resource: its kind is the scheme (RFC 6750 §2.1).
-///
-/// # Errors
-/// The token does not fit into a header, which no token that the core handed out does.
-pub fn authorize(token: &AccessToken, request: &mut http::Request<Body>) -> Result<(), Failure> {
-    let value = format!("{} {}", token.token_type(), token.secret().expose());
-    let mut value =
-        http::HeaderValue::from_str(&value).map_err(|_| Failure::new(FailureKind::Provider))?;
-    value.set_sensitive(true);
-    request
-        .headers_mut()
-        .insert(http::header::AUTHORIZATION, value);
-    Ok(())
 }
 
 /// What one answer may take.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use entra_adapter::{
-    AssertionSource, BuildError, CertificateSource, ClientIdentity, Handed, Settings, State, Wake,
-    authorize,
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Handed, Settings,
+    State, Wake, authorize,
 };
 use entra_proto::{
     AccessToken, Body, Client, Error, Failure, FailureKind, Plan, Thumbprint, TokenRequest,
@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::driver;
 use crate::http_client::HttpClient;
 use crate::provider::{AssertionProvider, CertificateProvider, OnThread};
+use crate::resource::Resource;
 
 /// Gets tokens. Cheap to clone, `Send` and `Sync`; all clones share memory, turns and connections.
 ///
@@ -83,8 +84,14 @@ impl EntraClient {
         }
     }
 
+    /// A resource, for whose tokens `request` asks, and the hosts that they may be sent to.
+    #[must_use]
+    pub fn resource(&self, request: TokenRequest, audience: Audience) -> Resource {
+        Resource::new(self.clone(), request, audience)
+    }
+
     /// Sends a request to a resource with this token: its scheme in `Authorization`, and a PoP token over connections with its
-    /// own certificate.
+    /// own certificate. Whatever host the URL names gets the token: [`resource`](Self::resource) watches over that.
     ///
     /// # Errors
     /// A [`Failure`]; `CertificateNotRequested` if the resource never asked for the certificate of a PoP token.

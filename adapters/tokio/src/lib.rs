@@ -40,12 +40,14 @@ mod connector;
 mod driver;
 mod http_client;
 mod provider;
+mod resource;
 mod sender;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
-    AssertionSource, BuildError, CertificateSource, ClientIdentity, Event, IdentityError, Network,
-    NetworkError, Observer, ProvidedAssertion, ProviderError, Resolve, read_environment,
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, IdentityError,
+    Network, NetworkError, Observer, ProvidedAssertion, ProviderError, Resolve, ResourceError,
+    read_environment,
 };
 pub use entra_proto::{
     AccessToken, Account, Authority, AuthorityKind, AuthorityUrl, BearerIsolation, Body,
@@ -55,3 +57,4 @@ pub use entra_proto::{
     TokenRequest, TokenSource, User,
 };
 pub use provider::{Answer, AssertionProvider, CertificateProvider, FirstLeg};
+pub use resource::Resource;

@@ -1,6 +1,8 @@
 //! The adapter, as the conformance table drives it.
 
-use entra_blocking::{BuildError, EntraClient, EntraClientBuilder, FirstLeg};
+use entra_blocking::{
+    Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, ResourceError,
+};
 use entra_conformance::{Driver, Setup};
 use entra_proto::{AccessToken, Body, Error, Failure, ProviderContext, TokenRequest};
 
@@ -41,6 +43,15 @@ impl Driver for Blocking {
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, Failure> {
         client.send(token, request)
+    }
+
+    fn call(
+        client: &EntraClient,
+        asking: TokenRequest,
+        audience: Audience,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, ResourceError> {
+        client.resource(asking, audience).send(request)
     }
 }
 

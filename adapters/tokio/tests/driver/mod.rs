@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use entra_conformance::{Driver, Setup};
 use entra_proto::{AccessToken, Body, Error, Failure, ProviderContext, TokenRequest};
-use entra_tokio::{BuildError, EntraClient, EntraClientBuilder, FirstLeg};
+use entra_tokio::{Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, ResourceError};
 use tokio::runtime::Runtime;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
@@ -47,6 +47,15 @@ impl Driver for Tokio {
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, Failure> {
         RUNTIME.block_on(client.send(token, request))
+    }
+
+    fn call(
+        client: &EntraClient,
+        asking: TokenRequest,
+        audience: Audience,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, ResourceError> {
+        RUNTIME.block_on(client.resource(asking, audience).send(request))
     }
 }
 
