@@ -24,7 +24,7 @@ use signer::TokenKey;
 ///
 /// As a source it looks at the token whenever it is asked, so a certificate that was renewed there is picked up; of several with the
 /// same label the one that is valid from the latest moment counts. The key and the certificate are tried together once, before
-/// anything is sent.
+/// anything is sent. P-256 and RSA keys; not those that want the PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`).
 ///
 /// ```no_run
 /// use entra_blocking::{Client, Credential, EntraClient, RegionSource, TokenRequest};

@@ -7,7 +7,7 @@ use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
 use crate::error::SourceError;
 
 /// Reads the first private key with its chain from PKCS#12, in today's form (PBES2, AES, SHA-256) or the one of before (RC2, 3DES,
-/// SHA-1).
+/// SHA-1). The library that reads it does not wipe its copies of the key.
 ///
 /// ```
 /// use entra_sources::{Secret, SourceError, identity_from_pkcs12};
