@@ -20,6 +20,11 @@ pub(crate) struct Assertion {
 }
 
 #[derive(Deserialize)]
+struct Header {
+    alg: String,
+}
+
+#[derive(Deserialize)]
 struct Claims {
     exp: Option<f64>,
 }
@@ -39,7 +44,7 @@ impl Assertion {
             return Err(SourceError::NotAnAssertion);
         }
         let ends = match parts.as_slice() {
-            [header, claims, signature] if !header.is_empty() && !signature.is_empty() => {
+            [header, claims, signature] if is_whole(header, signature) => {
                 ends(claims).ok_or(SourceError::NotAnAssertion)?
             }
             // RFC 7516 §3: the key's part may be empty.
@@ -62,6 +67,29 @@ impl Assertion {
     pub(crate) fn serves(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         self.ends.is_none_or(|ends| now.is_ok_and(|now| now < ends))
+    }
+}
+
+/// Whether the signature is as long as its algorithm makes it (RFC 7518 §3.3 to §3.5): a file that is being written ends within it
+/// most likely.
+fn is_whole(header: &str, signature: &str) -> bool {
+    let decode = |text| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+    let (Some(header), Some(signature)) = (decode(header), decode(signature)) else {
+        return false;
+    };
+    let Ok(header) = serde_json::from_slice::<Header>(&header) else {
+        return false;
+    };
+    let length = signature.len();
+    match header.alg.as_str() {
+        "ES256" => length == 64,
+        "ES384" => length == 96,
+        "ES512" => length == 132,
+        // As long as the modulus, which is some multiple of 64 bits.
+        "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" => {
+            length >= 128 && length.is_multiple_of(8)
+        }
+        _ => length > 0,
     }
 }
 
@@ -94,6 +122,14 @@ mod tests {
         let signature = whole.rfind('.').unwrap() + 1;
         for end in 0..=signature {
             assert!(Assertion::read(&whole.as_bytes()[..end]).is_err(), "{end}");
+        }
+        for (alg, right, wrong) in [("ES256", 64, 63), ("RS256", 256, 255), ("PS256", 384, 64)] {
+            let signed = |length: usize| {
+                let header = BASE64_URL_SAFE_NO_PAD.encode(format!("{{\"alg\":\"{alg}\"}}"));
+                let signature = BASE64_URL_SAFE_NO_PAD.encode(vec![7; length]);
+                Assertion::read(format!("{header}.e30.{signature}").as_bytes())
+            };
+            assert!(signed(right).is_ok() && signed(wrong).is_err(), "{alg}");
         }
         for wrong in [
             "",

@@ -163,6 +163,11 @@ impl ManagedIdentity {
     /// # Errors
     /// `Unreachable`, `Refused`, `NotAToken`, `TooSlow`, `TooMuch`, `Challenge`.
     pub fn token(&self) -> Result<Secret, SourceError> {
+        self.token_under(None)
+    }
+
+    /// The same; the metadata service logs its part under the correlation id.
+    fn token_under(&self, correlation_id: Option<&str>) -> Result<Secret, SourceError> {
         let now = Instant::now();
         {
             let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -171,7 +176,7 @@ impl ManagedIdentity {
             }
         }
         // Not while the lock is held: an endpoint that stalls keeps nobody else waiting.
-        let token = self.ask(now)?;
+        let token = self.ask(now, correlation_id)?;
         let until = token
             .lives
             .and_then(|lives| lives.checked_sub(MARGIN))
@@ -183,12 +188,12 @@ impl ManagedIdentity {
         Ok(token.text)
     }
 
-    fn ask(&self, began: Instant) -> Result<Token, SourceError> {
+    fn ask(&self, began: Instant, correlation_id: Option<&str>) -> Result<Token, SourceError> {
         let mut pause = self.pause;
         let mut tried = 1;
         loop {
             let left = LIMIT.saturating_sub(began.elapsed());
-            let (error, is_passing) = match self.attempt(left) {
+            let (error, is_passing) = match self.attempt(left, correlation_id) {
                 Ok(token) => return Ok(token),
                 Err(SourceError::Refused(status)) => (SourceError::Refused(status), passes(status)),
                 Err(SourceError::Unreachable) => (SourceError::Unreachable, true),
@@ -203,10 +208,12 @@ impl ManagedIdentity {
         }
     }
 
-    fn attempt(&self, left: Duration) -> Result<Token, SourceError> {
+    fn attempt(&self, left: Duration, correlation_id: Option<&str>) -> Result<Token, SourceError> {
         let request = |key| {
-            self.host
-                .question(&self.audience, self.user_assigned.as_ref(), key)
+            let identity = self.user_assigned.as_ref();
+            let mut request = self.host.question(&self.audience, identity, key)?;
+            self.host.name_request(&mut request, correlation_id);
+            Ok::<_, SourceError>(request)
         };
         let answer = self.endpoint.send(&request(None)?, left).map_err(unsent)?;
         if self.host.kind() == ManagedIdentityHost::AzureArc
@@ -225,8 +232,9 @@ impl ManagedIdentity {
 }
 
 impl AssertionSource for ManagedIdentity {
-    fn assertion(&self, _context: &ProviderContext) -> Result<ProvidedAssertion, ProviderError> {
-        Ok(ProvidedAssertion::new(self.token()?))
+    fn assertion(&self, context: &ProviderContext) -> Result<ProvidedAssertion, ProviderError> {
+        let token = self.token_under(Some(context.correlation_id()))?;
+        Ok(ProvidedAssertion::new(token))
     }
 }
 

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use crate::error::SourceError;
 
-/// Who writes into the file itself is done after this long. Longer, too, than the steps in which usual file systems keep time: a file that is
-/// older than this when it is read shows another time when it is written again.
+/// Who writes into the file itself is done after this long. Longer, too, than the steps in which usual file systems keep time: a
+/// file that is older than this when it is read shows another time when it is written again.
 const SETTLED: Duration = Duration::from_millis(250);
 /// How often files are read that change meanwhile.
 const TRIES: usize = 3;

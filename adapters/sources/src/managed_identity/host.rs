@@ -241,6 +241,16 @@ impl Host {
             .map_err(|_| SourceError::InvalidVariable("IDENTITY_ENDPOINT"))?;
         Ok(request)
     }
+
+    /// Under which id the metadata service logs the request; the other hosts have no word for it.
+    pub(super) fn name_request(&self, request: &mut Request<Body>, id: Option<&str>) {
+        let value = id.and_then(|id| HeaderValue::from_str(id).ok());
+        if let Some(value) = value.filter(|_| self.kind == ManagedIdentityHost::VirtualMachine) {
+            request
+                .headers_mut()
+                .insert("x-ms-client-request-id", value);
+        }
+    }
 }
 
 /// Whether the agent of Azure Arc is on this machine, whose variables a service may not have.

@@ -1,6 +1,7 @@
 //! Certificates in files that are renewed.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use entra_emulator::{Emulator, KeyKind, TestIdentity};
 use entra_proto::Secret;
@@ -14,6 +15,8 @@ use crate::Driver;
 use crate::folder::Folder;
 use crate::world::{CLIENT_ID, World, bearer, pop};
 
+/// What was written a shorter time ago may be half.
+const SETTLED: Duration = Duration::from_millis(250);
 /// How often somebody renews the folder while others call.
 const ROUNDS: usize = 300;
 const PASSWORD: &str = "canary of PKCS#12";
@@ -124,12 +127,12 @@ pub fn src08_half_a_pair_is_never_used<D: Driver>() {
     assert_eq!(shown::<D>(&world, &client), world.alpha.thumbprint());
     std::fs::remove_file(folder.file("tls.crt")).unwrap();
     assert_eq!(shown::<D>(&world, &client), world.alpha.thumbprint());
+    let began = Instant::now();
     folder.overwrite("tls.crt", &pem);
-    assert_eq!(
-        shown::<D>(&world, &client),
-        world.alpha.thumbprint(),
-        "written this moment"
-    );
+    let now = shown::<D>(&world, &client);
+    if began.elapsed() < SETTLED {
+        assert_eq!(now, world.alpha.thumbprint(), "written this moment");
+    }
     folder.settle("tls.crt");
     assert_eq!(shown::<D>(&world, &client), next.thumbprint());
 }
