@@ -28,6 +28,7 @@ mod portable;
 mod properties;
 mod purity;
 mod script;
+mod testing;
 mod turns;
 mod users;
 mod walk;
