@@ -8,7 +8,7 @@ use crate::script::{Script, alone, answer, failure, pair, seconds, with_header};
 
 /// IMP-21: rule 3.
 #[test]
-fn a_retry_takes_the_new_pair_whole() {
+fn i10_a_retry_takes_the_new_pair_whole() {
     let client = client(Credential::signed_assertion_provider());
     let script = Script::new()
         .pairs([pair(1), pair(2)])
@@ -85,7 +85,7 @@ fn a_pop_retry_whose_pair_has_no_certificate_fails() {
 
 /// RUN-11, I26.
 #[test]
-fn a_retry_signs_anew() {
+fn i26_a_retry_signs_anew() {
     let client = client(Credential::certificate(numbered(RSA, 1)));
     for first in [
         answer(500, ""),
@@ -142,7 +142,7 @@ fn a_service_that_wants_to_be_left_alone_is_left_alone() {
 
 /// I28: the host of the POST is a part of the note.
 #[test]
-fn a_throttled_host_says_nothing_of_another() {
+fn i28_a_throttled_host_says_nothing_of_another() {
     let client = client(Credential::signed_assertion_provider());
     let plan = plan(bearer().bypassing_cache(), &client);
     let busy = || with_header(answer(429, ""), "retry-after", "60");
@@ -159,7 +159,7 @@ fn a_throttled_host_says_nothing_of_another() {
 
 /// Rule 12, X32: a `Retry-After` that fits is waited for.
 #[test]
-fn a_retry_after_that_fits_the_deadline_is_waited_for() {
+fn i27_a_retry_after_that_fits_the_deadline_is_waited_for() {
     for status in [429, 500, 503, 408] {
         let busy = with_header(answer(status, ""), "retry-after", "7");
         let run = run(Script::new().answers([busy]), bearer(), &client(secret()));

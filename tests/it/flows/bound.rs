@@ -148,7 +148,7 @@ fn the_optional_policy_goes_to_the_global_host() {
 
 /// Rule 13: handed out, and not remembered for longer than it could serve.
 #[test]
-fn a_pop_token_ends_with_its_certificate() {
+fn i19_a_pop_token_ends_with_its_certificate() {
     // An hour after the script begins.
     let pair = ClientAssertion::bound(Secret::new("CANARY.jwt"), ending(P256, b"270101010000Z"));
     let client = client(Credential::signed_assertion_provider());

@@ -113,7 +113,7 @@ fn what_bypasses_reading_is_remembered_all_the_same() {
 
 /// SNI-02, SNI-03, IMP-14: rule 10, also where both kinds are kept by certificate.
 #[test]
-fn no_kind_of_token_answers_for_the_other() {
+fn i13_no_kind_of_token_answers_for_the_other() {
     for isolation in [BearerIsolation::Shared, BearerIsolation::PerCertificate] {
         for pop_first in [true, false] {
             let builder = builder(Credential::signed_assertion_provider());
@@ -141,7 +141,7 @@ fn no_kind_of_token_answers_for_the_other() {
 
 /// RUN-03: one failure is not followed by as many more as there were waiters.
 #[test]
-fn whoever_waited_for_a_flight_that_failed_gets_its_error() {
+fn i25_whoever_waited_for_a_flight_that_failed_gets_its_error() {
     let plan = plan(bearer(), &client(secret()));
     let refused = answer(400, r#"{"error":"invalid_client","error_codes":[7000215]}"#);
     let leader = Script::new().answers([refused]).run(&plan);
@@ -193,7 +193,7 @@ fn an_ageing_token_is_returned_at_once_with_its_renewal() {
 
 /// RUN-07, I21.
 #[test]
-fn a_failed_renewal_hides_nothing() {
+fn i21_a_failed_renewal_hides_nothing() {
     let plan = plan(bearer(), &client(secret()));
     let mut script = Script::new().answers([
         granting(

@@ -11,7 +11,7 @@ use crate::script::{Script, alone, answer, pair, seconds};
 
 /// IMP-11, IMP-12: rule 4.
 #[test]
-fn a_bearer_hit_asks_nobody_whatever_the_certificate() {
+fn i11_a_bearer_hit_asks_nobody_whatever_the_certificate() {
     let plan = plan(bearer(), &client(Credential::signed_assertion_provider()));
     let mut script = Script::new().pairs([pair(1)]);
     script.run(&plan);
@@ -37,7 +37,7 @@ fn bearer_tokens_are_kept_by_certificate_where_that_is_asked_for() {
 
 /// Rule 4, I11: only the provider can name the certificate that keys the cache.
 #[test]
-fn a_pop_request_asks_before_the_cache_and_once() {
+fn i11_a_pop_request_asks_before_the_cache_and_once() {
     let client = client(Credential::signed_assertion_provider());
     let run = run(Script::new().pairs([pair(1)]), pop(), &client);
     assert_eq!(
@@ -61,7 +61,7 @@ fn a_pop_request_asks_before_the_cache_and_once() {
 
 /// IMP-29: the offered certificate spares the provider a call when it hits.
 #[test]
-fn an_offered_certificate_is_looked_up_before_the_provider_is_asked() {
+fn i11_an_offered_certificate_is_looked_up_before_the_provider_is_asked() {
     let client = client(Credential::signed_assertion_provider());
     let mut script = Script::new().pairs([pair(1)]);
     script.run(&plan(pop(), &client));

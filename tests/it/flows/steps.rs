@@ -10,7 +10,7 @@ use crate::users::{for_alice, redeeming};
 
 /// I04: the bound of the random walks is the length of the second.
 #[test]
-fn the_longest_flows_end() {
+fn i04_the_longest_flows_end() {
     let builder =
         |credential| Client::builder("app", "https://unknown.example/contoso.com", credential);
     // Nothing is known but the user's refresh token.
@@ -57,7 +57,7 @@ fn the_longest_flows_end() {
 
 /// RUN-15, X45: giving up has nothing to undo.
 #[test]
-fn run15_a_dropped_step_leaves_the_memory_as_it_was() {
+fn run15_i20_a_dropped_step_leaves_the_memory_as_it_was() {
     let client = builder(Credential::signed_assertion_provider())
         .region(RegionSource::Discover)
         .build()
@@ -114,7 +114,7 @@ fn coming_back_early_from_a_pause_gives_the_same_pause() {
 
 /// I02.
 #[test]
-fn the_same_seed_gives_the_same_flow() {
+fn i02_the_same_seed_gives_the_same_flow() {
     let client = client(Credential::certificate(numbered(P256, 1)));
     let flow = |number| {
         let mut step = plan(bearer(), &client).start(seed(number), START);

@@ -252,7 +252,7 @@ proptest! {
 
     /// I34, I36, T09: nothing that a service wrote is in an error's text, but for its checked code, suberror, numbers and id.
     #[test]
-    fn sec01_i36_errors_are_short_printable_and_silent(
+    fn sec01_i34_i36_errors_are_short_printable_and_silent(
         status in select(vec![200_u16, 302, 400, 401, 408, 429, 500]),
         error in prop_oneof![text(), "[a-z_]{1,20}"],
         mut body in object(),

@@ -159,7 +159,7 @@ proptest! {
 
     /// Rule 9: what our own assertions say, and to whom. I07: `aud` is the URL of the POST, which no answer chooses.
     #[test]
-    fn r09_our_assertions_are_for_the_very_url_and_never_the_same(
+    fn r09_i26_our_assertions_are_for_the_very_url_and_never_the_same(
         wall in 0..4_000_000_000_u64,
         p256 in any::<bool>(),
         location in document(),

@@ -177,7 +177,7 @@ proptest! {
 
     /// RUN-08: a token serves while both clocks leave it more than five minutes, and at no other time.
     #[test]
-    fn i17_i18_a_token_serves_while_both_clocks_say_so(
+    fn i17_i18_i19_a_token_serves_while_both_clocks_say_so(
         life in 0..200_000_u64,
         moves in vec((0..4_000_u64, prop_oneof![Just(0), -100_000..100_000_i64]), 1..8),
     ) {
