@@ -4,10 +4,16 @@ mod answers;
 mod attempts;
 mod authentication;
 mod cache;
+mod challenges;
+mod crowds;
+mod flows;
 mod form;
 mod hosts;
+mod kinds;
+mod memory;
 mod order;
 mod pairs;
+mod taint;
 
 use entra_proto::*;
 use proptest::collection::vec;
