@@ -18,6 +18,7 @@ mod federated;
 mod flows;
 mod grants;
 mod hosts;
+mod invariants;
 mod journey;
 mod load;
 mod memory;
