@@ -1,7 +1,9 @@
 //! I07: what comes from the network names no place to go to. Every answer is full of one word, and nothing that leaves may have
 //! it where it would count.
 
-use entra_proto::testing::{Answer, Answerer, Script, clients, failures, seeds, token_requests};
+use entra_proto::testing::{
+    Answer, Answerer, Script, clients, credentials, failures, seeds, token_requests,
+};
 use entra_proto::*;
 use http::HeaderValue;
 use proptest::collection::vec;
@@ -61,12 +63,24 @@ fn tainted(status: u16, extra: Value) -> Received {
 }
 
 fn tainted_answers() -> impl Strategy<Value = Vec<Received>> {
+    // Of a provider that is who it should be.
+    let own = |token: &str, bound: &str| {
+        json!({
+            "issuer": "https://issuer.example",
+            "token_endpoint": token.replace("TAINT", TAINT),
+            "mtls_endpoint_aliases": { "token_endpoint": bound.replace("TAINT", TAINT) },
+        })
+    };
+    let at_home = "https://issuer.example/TAINT";
     let extra = select(vec![
         json!({}),
         json!({ "location": format!("{TAINT}.example/x") }),
         json!({ "token_type": "mtls_pop" }),
-        json!({ "token_endpoint": format!("http://issuer.example/{TAINT}") }),
-        json!({ "token_endpoint": format!("https://issuer.example@{TAINT}.example/") }),
+        own(at_home, at_home),
+        own(at_home, "https://TAINT.example/x"),
+        own("https://TAINT.example/x", at_home),
+        own("http://issuer.example/TAINT", at_home),
+        own("https://issuer.example@TAINT.example/", at_home),
         json!({ "client_info": "eyJ1aWQiOiJ1c2VyLTEiLCJ1dGlkIjoiaG9tZS0xIn0" }),
     ]);
     let status = select(vec![
@@ -84,6 +98,15 @@ fn tainted_answers() -> impl Strategy<Value = Vec<Received>> {
         prop_oneof![8 => tainted, 1 => failures().prop_map(Err)],
         0..6,
     )
+}
+
+/// Clients of an OpenID provider, which has its endpoints from a document.
+fn of_provider() -> impl Strategy<Value = Client> {
+    let authority = Authority::oidc("https://issuer.example").expect("an authority");
+    credentials().prop_map(move |credential| {
+        let client = Client::builder("app", authority.clone(), credential).build();
+        client.expect("a client")
+    })
 }
 
 /// The audience of an assertion that is to be signed.
@@ -116,7 +139,7 @@ proptest! {
 
     #[test]
     fn i07_no_answer_chooses_where_a_request_goes(
-        client in clients(),
+        client in prop_oneof![3 => clients(), 1 => of_provider()],
         requests in vec(token_requests(), 1..3),
         tokens in tainted_answers(),
         documents in (tainted_answers(), tainted_answers()),
