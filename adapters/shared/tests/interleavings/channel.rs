@@ -58,7 +58,9 @@ impl Waiter {
         while matches!(*content, Content::Nothing) {
             content = self.0.changed.wait(content).unwrap();
         }
-        match std::mem::replace(&mut *content, Content::Left) {
+        let came = std::mem::replace(&mut *content, Content::Left);
+        drop(content);
+        match came {
             Content::Message(handed) => handed,
             Content::Nothing | Content::Forgotten | Content::Left => panic!("a lost wake-up"),
         }
