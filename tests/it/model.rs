@@ -65,7 +65,7 @@ fn play(cases: u32, most: usize, rng: TestRng) -> Seen {
 /// I10, I11, I17 to I28 and I33, and that a token goes only to whom it was issued.
 #[test]
 fn i10_i11_i17_to_i28_i33_every_program_does_what_the_reference_says() {
-    let seen = play(600, 60, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let seen = play(1_200, 60, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     println!("{seen}");
 }
 

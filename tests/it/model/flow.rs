@@ -22,6 +22,8 @@ pub(super) struct Flow {
     pub(super) held: Vec<FlightKey>,
     /// What it took the turn of the token for.
     pub(super) flight: Option<Flight>,
+    /// The look that follows the wait for a turn.
+    pub(super) after_wait: &'static str,
     pub(super) began: u64,
     pub(super) offered: Option<Thumbprint>,
     /// What the provider answered last.
@@ -59,6 +61,8 @@ pub(super) struct Granted {
 pub(super) enum Expects {
     /// Nothing, but that no token appears from nowhere.
     NoToken,
+    /// A look into the memory, by that name.
+    Looks(&'static str),
     /// One of these tokens, from the cache.
     Hit(Vec<String>),
     /// A token as the look-up would have it: chance has a say.
@@ -91,6 +95,7 @@ impl Flow {
             queues: false,
             held: Vec::new(),
             flight: None,
+            after_wait: "",
             began,
             offered,
             answered: None,
@@ -153,6 +158,7 @@ impl Flow {
         let ok = match (expects, next) {
             (Expects::NoToken, Step::Done(done)) => done.result().is_err(),
             (Expects::NoToken, _) => true,
+            (Expects::Looks(what), step) => name(step) == *what,
             (Expects::Hit(tokens), Step::Done(done)) => done.result().as_ref().is_ok_and(|token| {
                 let text = token.secret().expose();
                 token.source() == TokenSource::Cache && tokens.iter().any(|each| each == text)

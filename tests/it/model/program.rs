@@ -6,7 +6,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// One thing that happens. Flows and earlier wishes are named by an index into those that there are at that moment.
+/// One thing that happens. Flows and earlier wishes are named by an index into those that there are at that moment; a flow without one
+/// is the one that went on last.
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
     /// Somebody asks for a token.
@@ -15,12 +16,14 @@ pub(super) enum Operation {
     AcquireAgain(Index),
     /// A flow goes on for so many steps, or until it has asked somebody outside.
     Go {
-        flow: Index,
+        flow: Option<Index>,
         steps: u8,
         outside: Outside,
     },
     /// Whoever began a flow drops it.
-    Cancel(Index),
+    Cancel(Option<Index>),
+    /// Time goes by until the flow's pause is over.
+    Wait(Option<Index>),
     /// All flows go on to their ends, and everybody outside is obliging.
     Settle,
     /// The party has another certificate from now on.
@@ -97,12 +100,14 @@ pub(super) fn programs(most: usize) -> impl Strategy<Value = Vec<Operation>> {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    let go = (any::<Index>(), 1..=14u8, outside());
+    let flow = || option::of(any::<Index>());
+    let go = (flow(), 1..=14u8, outside());
     prop_oneof![
         3 => wish().prop_map(Operation::Acquire),
         9 => any::<Index>().prop_map(Operation::AcquireAgain),
         16 => go.prop_map(|(flow, steps, outside)| Operation::Go { flow, steps, outside }),
-        2 => any::<Index>().prop_map(Operation::Cancel),
+        2 => flow().prop_map(Operation::Cancel),
+        3 => flow().prop_map(Operation::Wait),
         2 => Just(Operation::Settle),
         2 => (0..super::parties::COUNT).prop_map(Operation::Rotate),
         3 => select(vec![0, 1, 5, 29, 61, 300, 1_000, 3_299, 3_300, 40_000]).prop_map(Operation::Pass),
@@ -119,7 +124,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         1 => (0..2usize).prop_map(Bypass::Challenged),
     ];
     (
-        select(vec![0, 0, 0, 1, 1, 2, 2, 3, 4]),
+        select(vec![0, 0, 0, 1, 1, 2, 3, 3, 4]),
         select(vec![0, 0, 0, 1]),
         select(vec![0, 0, 1, 2, 3]),
         any::<bool>(),
@@ -145,7 +150,7 @@ fn outside() -> impl Strategy<Value = Outside> {
     let refresh = option::of(select(vec![0, 1, 100, 1_800, 100_000]));
     let passing = (
         select(vec![429, 429, 500, 503, 408]),
-        option::of(select(vec![0, 1, 7, 29, 100_000])),
+        option::weighted(0.8, select(vec![0, 1, 7, 29, 400, 100_000])),
     );
     let failure = select(vec![
         FailureKind::Connect,
@@ -163,7 +168,7 @@ fn outside() -> impl Strategy<Value = Outside> {
         1 => Just(Outside::OtherKind),
         1 => Just(Outside::Garbled),
         2 => Just(Outside::Refuses),
-        4 => passing.prop_map(|(status, retry_after)| Outside::Passing { status, retry_after }),
+        5 => passing.prop_map(|(status, retry_after)| Outside::Passing { status, retry_after }),
         3 => failure.prop_map(Outside::Fails),
         1 => Just(Outside::Alone),
         1 => Just(Outside::Blank),

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use entra_proto::*;
+use proptest::sample::Index;
 
 use super::flow::{Expects, Flow};
 use super::parties::{COUNT, FIRST, Party, parties};
-use super::program::{Operation, Outside, Wish};
+use super::program::{Bypass, Operation, Outside, Wish};
 use super::reference::{Flight, Reference};
 use super::seen::Seen;
 use crate::canary::assert_silent;
@@ -27,6 +28,8 @@ pub(super) struct World {
     queues: HashMap<FlightKey, VecDeque<Number>>,
     wishes: Vec<Wish>,
     begun: Number,
+    /// The flow that began or went on last.
+    latest: Number,
     /// Of pairs and tokens.
     pub(super) made: u32,
     pub(super) assertions: BTreeSet<String>,
@@ -45,6 +48,7 @@ impl World {
             queues: HashMap::new(),
             wishes: Vec::new(),
             begun: 0,
+            latest: 0,
             made: 0,
             assertions: BTreeSet::new(),
             seen: Seen::default(),
@@ -71,14 +75,20 @@ impl World {
                 steps,
                 outside,
             } => {
-                if let Some(number) = self.pick(flow) {
+                if let Some(number) = self.pick(*flow) {
+                    self.latest = number;
                     self.go(number, *steps, *outside);
                 }
             }
             Operation::Cancel(flow) => {
-                if let Some(number) = self.pick(flow) {
+                if let Some(number) = self.pick(*flow) {
                     self.seen.count("cancellations");
                     self.cancel(number);
+                }
+            }
+            Operation::Wait(flow) => {
+                if let Some(number) = self.pick(*flow) {
+                    self.wait(number);
                 }
             }
             Operation::Settle => self.settle(),
@@ -94,9 +104,20 @@ impl World {
         }
     }
 
-    fn pick(&self, flow: &proptest::sample::Index) -> Option<Number> {
-        let numbers: Vec<_> = self.flows.keys().copied().collect();
-        (!numbers.is_empty()).then(|| *flow.get(&numbers))
+    fn pick(&self, flow: Option<Index>) -> Option<Number> {
+        let mut numbers = self.flows.keys().copied();
+        match flow {
+            Some(flow) if !self.flows.is_empty() => numbers.nth(flow.index(self.flows.len())),
+            Some(_) => None,
+            None => numbers.find(|number| *number == self.latest),
+        }
+    }
+
+    fn wait(&mut self, number: Number) {
+        if let Some(Step::Pause(pause)) = &self.flows[&number].step {
+            let until = self.reference.moment(pause.until());
+            self.pass(until.saturating_sub(self.reference.time()));
+        }
     }
 
     fn acquire(&mut self, wish: Wish) {
@@ -117,6 +138,7 @@ impl World {
     ) {
         self.seen.count("flows");
         self.begun += 1;
+        self.latest = self.begun;
         let mut seed = *b"CANARY seed: thirty-two bytes...";
         seed[28..].copy_from_slice(&self.begun.to_be_bytes());
         assert_silent(&plan);
@@ -130,12 +152,8 @@ impl World {
     fn settle(&mut self) {
         while !self.flows.is_empty() {
             let going = self.flows.iter().find(|(_, flow)| !flow.queues);
-            let (number, flow) = going.expect("everybody waits, and nobody goes on");
-            let number = *number;
-            if let Some(Step::Pause(pause)) = &flow.step {
-                let until = self.reference.moment(pause.until());
-                self.pass(until.saturating_sub(self.reference.time()));
-            }
+            let number = *going.expect("everybody waits, and nobody goes on").0;
+            self.wait(number);
             self.go(number, 1, Outside::OBLIGING);
         }
         assert!(self.queues.is_empty(), "a turn that nobody has");
@@ -189,8 +207,12 @@ impl World {
 
     /// The next step of a flow, after a look at it.
     fn arrive(&mut self, number: Number, next: Step) {
+        let time = self.reference.time();
         let flow = self.flow(number);
         flow.check(&next);
+        if let (Some(answered), "LoadCache throttle") = (&flow.answered, name(&next)) {
+            assert!(time - answered.at <= 60, "what a provider said long ago");
+        }
         match next {
             // A driver does nothing in between.
             Step::Done(done) => self.done(number, done),
@@ -209,7 +231,17 @@ impl World {
         };
         self.reference.name(flight.clone(), take.key());
         let flow = self.flow(number);
-        flow.expects = Expects::NoToken;
+        flow.after_wait = match &flight {
+            Flight::Token(..) => "LoadCache token",
+            Flight::Region(_) => "LoadCache region",
+        };
+        // A flight may have ended between the first look and now.
+        flow.expects = match (&flight, flow.wish.bypass) {
+            (Flight::Token(..), Bypass::Forced | Bypass::Challenged(_)) => Expects::NoToken,
+            (Flight::Token(..), Bypass::No) | (Flight::Region(_), _) => {
+                Expects::Looks(flow.after_wait)
+            }
+        };
         if what == "TakeTurn token" {
             flow.flight = Some(flight);
         }
@@ -253,7 +285,8 @@ impl World {
         flow.queues = false;
         flow.expects = match &turn {
             Turn::Failed(error) => Expects::Told(error.clone()),
-            Turn::Mine | Turn::Waited => Expects::NoToken,
+            // Whoever was ahead may have fetched it.
+            Turn::Mine | Turn::Waited => Expects::Looks(flow.after_wait),
         };
         let Some(Step::TakeTurn(take)) = flow.step.take() else {
             panic!("it does not wait for a turn");

@@ -2,6 +2,10 @@
 //! results, over real TLS with an emulator each. What differs between any two runs is left out: ids, seeds and times.
 
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "each place looks at the troubles that are its own"
+)]
 
 #[path = "../../../blocking/tests/driver/mod.rs"]
 mod blocking;

@@ -60,8 +60,7 @@ pub(crate) fn play<D: Driver>(program: &[Operation]) -> Vec<String> {
     for operation in program {
         stage.operate(operation);
     }
-    let trace = std::mem::take(&mut stage.script().trace);
-    trace
+    std::mem::take(&mut stage.script().trace)
 }
 
 impl<D: Driver> Stage<D> {
