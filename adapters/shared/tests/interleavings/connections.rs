@@ -16,7 +16,7 @@ static SOME: LazyLock<[ClientIdentity; 3]> = LazyLock::new(|| {
         let key = rcgen::KeyPair::generate().unwrap();
         let parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
         let certificate = parameters.self_signed(&key).unwrap();
-        ClientIdentity::from_pem(&certificate.pem(), &key.serialize_pem()).unwrap()
+        ClientIdentity::from_pem(certificate.pem(), key.serialize_pem()).unwrap()
     })
 });
 
