@@ -24,6 +24,7 @@ mod journey;
 mod load;
 mod memory;
 mod metadata;
+mod model;
 mod order;
 mod parameters;
 mod portable;

@@ -12,6 +12,7 @@ mod network;
 mod observe;
 mod provided;
 mod state;
+mod sync;
 mod tls;
 mod turns;
 
