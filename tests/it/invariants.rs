@@ -20,6 +20,10 @@ enum Level {
     Exhaustive,
     /// A test that runs the compiler.
     CompileFail,
+    /// The random programs beside a reference, `tests/it/model`.
+    Model,
+    /// Every order in which threads can meet, `adapters/shared/tests/interleavings`.
+    Interleavings,
     /// A test of an adapter, or a row of the table that both pass.
     Adapter,
 }
@@ -36,14 +40,20 @@ enum Claim {
     DoesNotApply,
 }
 
-/// `i07` as a word of a name.
+/// `i07` as a word of a name, and all from `i17` to `i28` for `i17_to_i28`.
 fn numbers(name: &str) -> BTreeSet<u8> {
     let of_word = |word: &str| {
         let digits = word.strip_prefix('i')?;
         let two = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_digit());
         digits.parse().ok().filter(|_| two)
     };
-    name.split('_').filter_map(of_word).collect()
+    let words: Vec<&str> = name.split('_').collect();
+    let ranges = words.windows(3).filter_map(|three| match three {
+        [first, "to", last] => Some(of_word(first)?..=of_word(last)?),
+        _ => None,
+    });
+    let alone = words.iter().copied().filter_map(of_word);
+    alone.chain(ranges.flatten()).collect()
 }
 
 /// Whether a test takes arguments, which only those of `proptest!` do.
@@ -70,8 +80,9 @@ fn named() -> BTreeMap<u8, BTreeMap<Level, BTreeSet<String>>> {
         }
     }
     for file in files(&root().join("adapters"), "rs") {
-        for test in tests(&read(file)) {
-            note(Level::Adapter, test);
+        let source = read(&file);
+        for test in tests(&source) {
+            note(level(&file, &source, test), test);
         }
     }
     for row in &table() {
@@ -86,6 +97,12 @@ fn level(file: &Path, source: &str, test: &str) -> Level {
         Level::Exhaustive
     } else if file.ends_with("compile_fail.rs") {
         Level::CompileFail
+    } else if file.ends_with("tests/it/model.rs") {
+        Level::Model
+    } else if within("adapters/shared/tests/interleavings") {
+        Level::Interleavings
+    } else if within("adapters") {
+        Level::Adapter
     } else if takes_arguments(source, test) {
         Level::Property
     } else {
@@ -127,6 +144,8 @@ fn claim(how: &str) -> Claim {
             "test" => Some(Level::Test),
             "exhaustive" => Some(Level::Exhaustive),
             "compile-fail" => Some(Level::CompileFail),
+            "model" => Some(Level::Model),
+            "interleavings" => Some(Level::Interleavings),
             "adapter" => Some(Level::Adapter),
             _ => {
                 let target = level
@@ -181,6 +200,7 @@ fn every_invariant_is_shown_on_the_levels_that_are_claimed() {
 #[test]
 fn an_invariant_that_a_test_names_is_in_the_list_and_applies() {
     let rows = invariants();
+    let mut unclaimed = Vec::new();
     for (number, levels) in named() {
         let Some(Claim::Shown { by, .. }) = rows.get(&number) else {
             panic!(
@@ -189,12 +209,15 @@ fn an_invariant_that_a_test_names_is_in_the_list_and_applies() {
             );
         };
         for (level, tests) in levels {
-            assert!(
-                by.contains(&level),
-                "I{number:02}: {level:?} is not claimed for {tests:?}"
-            );
+            if !by.contains(&level) {
+                unclaimed.push(format!("I{number:02}: {level:?} for {tests:?}"));
+            }
         }
     }
+    assert!(
+        unclaimed.is_empty(),
+        "shown and not claimed: {unclaimed:#?}"
+    );
 }
 
 #[test]
@@ -207,6 +230,10 @@ fn the_list_leaves_no_invariant_out() {
 fn an_invariant_is_named_by_whole_words_alone() {
     assert_eq!(numbers("imp20_i10_and_i4_i100_ix1_i44"), [10, 44].into());
     assert_eq!(numbers("i01"), [1].into());
+    assert_eq!(
+        numbers("i07_i17_to_i20_a_to_i30"),
+        [7, 17, 18, 19, 20, 30].into()
+    );
     assert_eq!(numbers("pi31_x_31"), BTreeSet::new());
     let source = "fn one() {}\nfn two(text in any()) {\nfn three(\n    text";
     assert!(!takes_arguments(source, "one"));
