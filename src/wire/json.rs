@@ -170,6 +170,14 @@ mod tests {
             "{\"a\":{\"b\":1,\"b\":1}}",
             "{\"a\":\"\n\"}",
             "{\"a\":\"\\ud800\"}",
+            "{\"a\":\"\\ud83d\\u0041\"}",
+            "{\"a\":\"\\ud83d\\n\"}",
+            "{\"a\":\"\\ude00\"}",
+            "{\"a\":\"\\u00g9\"}",
+            "{\"a\":\"\\u00",
+            "{\"a\":1e}",
+            "{\"a\":1e+}",
+            "{\"a\":-}",
             "{\"a\":+1}",
             "{\"a\":.5}",
             "{\"a\":1.}",
@@ -183,6 +191,13 @@ mod tests {
         }
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(8), "]".repeat(8));
         assert!(read(&deep).is_none());
+        // As many members or elements as an answer may have, and one more.
+        for (members, fits) in [(256, true), (257, false)] {
+            let numbers: Vec<String> = (0..members).map(|n| format!("\"{n}\":{n}")).collect();
+            assert_eq!(read(&format!("{{{}}}", numbers.join(","))).is_some(), fits);
+            let elements = vec!["0"; members].join(",");
+            assert_eq!(read(&format!("{{\"a\":[{elements}]}}")).is_some(), fits);
+        }
         assert!(Json::object(b"{\"a\":\"\xff\"}").is_err());
     }
 
@@ -230,8 +245,17 @@ mod tests {
 
     #[test]
     fn escapes_become_characters() {
-        let value = read(r#"{"a":"\u00e9\ud83d\ude00\/\n"}"#).unwrap();
-        assert_eq!(value.get("a").and_then(Json::text), Some("é😀/\n"));
+        let value =
+            read(r#"{"a":"\u00e9\ud83d\ude00\udbff\udfff\/\n\r\t\b\f\"\\","b":[1e+9,2E-1]}"#)
+                .unwrap();
+        let text = "é😀\u{10ffff}/\n\r\t\u{8}\u{c}\"\\";
+        assert_eq!(value.get("a").and_then(Json::text), Some(text));
+        let numbers = value.get("b").and_then(Json::array).unwrap();
+        assert!(numbers == [Json::Number("1e+9".into()), Json::Number("2E-1".into())]);
+        // Who asks for another kind of value gets none.
+        assert!(
+            value.get("a").unwrap().array().is_none() && value.get("b").unwrap().text().is_none()
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod acceptance;
 mod accounts;
+mod answers;
 mod canary;
 mod certificates;
 mod challenges;
@@ -18,16 +19,20 @@ mod federated;
 mod flows;
 mod grants;
 mod hosts;
+mod invariants;
 mod journey;
 mod load;
 mod memory;
 mod metadata;
+mod model;
 mod order;
 mod parameters;
 mod portable;
+mod printed;
 mod properties;
 mod purity;
 mod script;
+mod testing;
 mod turns;
 mod users;
 mod walk;

@@ -59,9 +59,9 @@ macro_rules! rows {
             route03_the_region_comes_from_the_metadata_service
             imp09_a_region_that_is_not_found_never_means_plain
             imp11_a_hit_asks_nobody
-            run01_ten_thousand_cold_callers_make_one_request
-            run03_whoever_waited_for_a_failure_gets_it
-            run05_a_stalled_key_delays_no_other
+            run01_i22_ten_thousand_cold_callers_make_one_request
+            run03_i25_whoever_waited_for_a_failure_gets_it
+            run05_i24_a_stalled_key_delays_no_other
             run05_a_provider_that_takes_its_time_delays_nobody_else
             run06_a_token_that_gets_old_is_renewed_once
             http02_a_thousand_requests_with_one_certificate_share_one_pool
@@ -74,8 +74,8 @@ macro_rules! rows {
             run11_a_server_error_is_tried_once_more
             sec03_redirects_are_not_followed
             sec04_answers_that_are_no_token_are_refused
-            sec10_a_server_that_can_not_prove_its_name_gets_nothing
-            sec11_a_server_that_never_asks_for_the_certificate_gets_nothing
+            sec10_i12_a_server_that_can_not_prove_its_name_gets_nothing
+            sec11_i12_a_server_that_never_asks_for_the_certificate_gets_nothing
             sec12_a_refused_certificate_is_named
             http07_an_endpoint_that_stalls_is_given_up_in_time
             imp23_imp24_a_provider_that_fails_hangs_or_panics_ends_its_own_request_only
@@ -88,7 +88,7 @@ macro_rules! rows {
             run04_http06_a_caller_that_is_torn_away_gives_its_turn_to_the_next
             imp24_a_provider_that_asks_its_own_client_ends_in_time
             http01_a_proxy_is_for_entra_and_never_for_the_metadata_service
-            sec10_plat03_a_server_of_tls11_gets_nothing
+            sec10_plat03_i12_a_server_of_tls11_gets_nothing
             plat03_bind03_the_resource_is_called_over_both_versions_of_tls
             run16_the_steps_are_those_of_the_table
             cache06_i31_the_next_client_finds_the_tokens_of_the_one_before

@@ -13,6 +13,7 @@ mod observe;
 mod provided;
 mod resource;
 mod state;
+mod sync;
 mod tls;
 mod turns;
 
