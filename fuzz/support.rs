@@ -12,6 +12,8 @@ pub(crate) mod hosts;
 pub(crate) mod journey;
 #[path = "../tests/it/script.rs"]
 pub(crate) mod script;
+#[path = "tree.rs"]
+pub(crate) mod tree;
 
 /// The bytes as text, unless they hold the word that nothing may print.
 pub(crate) fn text(bytes: &[u8]) -> Option<&str> {

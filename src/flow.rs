@@ -72,6 +72,14 @@
 //! # }
 //! ```
 //!
+//! Beginning with dice that nobody threw:
+//!
+//! ```compile_fail,E0599
+//! # fn f(plan: entra_proto::Plan, now: entra_proto::Now) {
+//! let step = plan.start(entra_proto::Seed::default(), now);
+//! # }
+//! ```
+//!
 //! Making up an ending:
 //!
 //! ```compile_fail,E0451

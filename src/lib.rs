@@ -76,7 +76,14 @@
 //! `request`, `cache`, `plan` (what is legal, in one table), `wire` (what is sent and read), and `flow`, one file a stage, with
 //! the picture of it all. [`Error`] lists every code. [`PortableCache`] is how tokens leave a process and come back.
 
+//!
+//! # For your own tests
+//!
+//! The feature `testing` adds the module `testing`: `proptest` strategies for clients, requests, clocks and answers of every kind,
+//! and an answerer that plays the outside, so that your loop can be driven with more than you would think of.
+
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -117,6 +124,10 @@ mod time;
 mod token;
 mod uuid;
 mod wire;
+
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
 pub use account::{Account, User};
 pub use authority::{Authority, AuthorityKind, Tenant};

@@ -19,8 +19,12 @@ use crate::wire::json::Json;
 
 mod fields;
 mod proof;
+mod way;
 
 pub(crate) use proof::{CertificateUse, Proof};
+pub(crate) use way::Way;
+
+use way::Ways;
 
 /// A request that makes sense for a client, with every choice made: one can print it, compare it and start it, also twice.
 ///
@@ -37,6 +41,8 @@ pub(crate) use proof::{CertificateUse, Proof};
 #[derive(Clone)]
 pub struct Plan {
     decided: Arc<Decided>,
+    /// Once they were worked out.
+    ways: Option<Arc<Ways>>,
     renewal: bool,
 }
 
@@ -150,6 +156,7 @@ impl TokenRequest {
                 mtls,
                 request: self,
             }),
+            ways: None,
             renewal: false,
         })
     }

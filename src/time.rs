@@ -113,6 +113,13 @@ impl Span {
         }
     }
 
+    /// When it began, for whoever will know no more than the wall clock: the earlier of what the two clocks say, so that setting
+    /// the wall clock back makes nothing younger than it is.
+    pub(crate) fn began(self, now: Now) -> Duration {
+        let by_monotonic = now.wall.saturating_sub(now.since(self.start()));
+        self.start().wall.min(by_monotonic)
+    }
+
     pub(crate) const fn length(self) -> Duration {
         Duration::from_nanos(self.length)
     }
@@ -140,6 +147,14 @@ mod tests {
         let span = Span::new(at(1_000, 0), SECOND * 100);
         assert_eq!(span.left(at(1_100, 1)), Duration::ZERO);
         assert_eq!(span.left(at(u64::MAX, 1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn t11_setting_the_wall_clock_makes_nothing_younger() {
+        let span = Span::new(at(1_000, 10), SECOND * 100);
+        for (wall, began) in [(1_040, 1_000), (500, 460), (5_000, 1_000), (20, 0)] {
+            assert_eq!(span.began(at(wall, 50)), SECOND * began, "{wall}");
+        }
     }
 
     #[test]

@@ -236,7 +236,7 @@ fn run(credential: Credential, request: TokenRequest, answers: Vec<http::Respons
 }
 
 #[test]
-fn sec02_no_secret_is_left_in_memory_that_was_freed() {
+fn sec02_i35_no_secret_is_left_in_memory_that_was_freed() {
     let app = || TokenRequest::for_app(["scope"]);
     let refused = |status| {
         let what = What::Description;

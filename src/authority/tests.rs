@@ -200,6 +200,10 @@ fn route18_what_is_no_authority_is_refused() {
         "https://h/tfp/t",
         "https://h/-t",
         "https://h/t_t",
+        "https://h/t/a:b",
+        "https://h/t/.",
+        "https://h/t/...",
+        "https://h/t//x",
     ] {
         assert!(Authority::parse(url).is_err(), "{url:?}");
     }
@@ -244,6 +248,10 @@ fn every_kind_has_its_token_endpoint() {
             "https://contoso.ciamlogin.com/x.example/oauth2/v2.0/token",
         ),
     ];
+    // What follows the tenant is no part of Entra's authority.
+    let entra = Authority::parse("https://login.microsoftonline.com/t1/oauth2/v2.0").unwrap();
+    assert_eq!(entra.kind(), AuthorityKind::Entra);
+    assert_eq!(entra.url(None), "https://login.microsoftonline.com/t1");
     let region = Region::parse("eastus").unwrap();
     for (url, kind, endpoint) in rows {
         let authority = Authority::parse(url).unwrap();
@@ -271,5 +279,124 @@ fn route01_the_path_has_the_tenant_unchanged() {
             .plain_endpoint(Some(&Tenant::parse(tenant).unwrap()), None)
             .unwrap();
         assert_eq!(url.path(), format!("/{tenant}/oauth2/v2.0/token"));
+    }
+}
+
+/// What differs from kind to kind besides the URL: another tenant, PS256, and a port on a host that nobody listed.
+#[test]
+fn every_kind_takes_what_its_token_service_takes() {
+    use AuthorityKind::{Adfs, B2c, Ciam, Dsts, Entra, Oidc};
+    let oidc = Authority::oidc;
+    let rows = [
+        (
+            Entra,
+            Authority::parse("https://login.microsoftonline.com/t"),
+            true,
+            true,
+            false,
+        ),
+        (
+            Dsts,
+            Authority::parse("https://h.example/dstsv2/t"),
+            true,
+            false,
+            true,
+        ),
+        (
+            Adfs,
+            Authority::parse("https://h.example/adfs"),
+            false,
+            false,
+            true,
+        ),
+        (
+            B2c,
+            Authority::parse("https://h.example/tfp/t/p"),
+            false,
+            true,
+            false,
+        ),
+        (
+            Ciam,
+            Authority::parse("https://c.ciamlogin.com/t"),
+            true,
+            true,
+            false,
+        ),
+        (Oidc, oidc("https://h.example/a/b"), false, false, true),
+    ];
+    for (kind, authority, tenant, ps256, port) in rows {
+        let authority = authority.unwrap();
+        assert_eq!(authority.kind(), kind);
+        assert_eq!(authority.takes_tenant(), tenant, "{kind:?}");
+        assert_eq!(authority.takes_ps256(), ps256, "{kind:?}");
+        assert!(authority.may_have_port(), "{kind:?}");
+        let url = authority.url(None);
+        let (host, path) = url[8..].split_once('/').unwrap();
+        let with_port = format!("https://{host}:8443/{path}");
+        let with_port = match kind {
+            Oidc => oidc(&with_port),
+            Entra | Dsts | Adfs | B2c | Ciam => Authority::parse(&with_port),
+        };
+        let with_port = with_port.unwrap();
+        assert_eq!(with_port.may_have_port(), port, "{kind:?}");
+        assert!(with_port.url(None).contains(":8443/"), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_port_is_a_number_from_1_to_65535_and_443_is_none() {
+    let place = |port: &str| {
+        let authority = Authority::parse(&format!("https://h.example:{port}/dstsv2/t"));
+        authority.map(|authority| authority.url(None)).ok()
+    };
+    let at = |port: &str| Some(format!("https://h.example{port}/dstsv2/t"));
+    assert_eq!(place("1"), at(":1"));
+    assert_eq!(place("65535"), at(":65535"));
+    assert_eq!(place("443"), at(""));
+    for port in ["0", "65536", "", "x", "-1", "4:4"] {
+        assert_eq!(place(port), None, "{port}");
+    }
+}
+
+#[test]
+fn documents_are_asked_for_below_the_authority() {
+    let tenant = Tenant::parse("t2.example").unwrap();
+    assert_eq!(
+        entra("login.example.com").authorization_endpoint(Some(&tenant)),
+        "https://login.example.com/t2.example/oauth2/v2.0/authorize"
+    );
+    for (url, configuration) in [
+        (
+            "https://issuer.example",
+            "https://issuer.example/.well-known/openid-configuration",
+        ),
+        (
+            "https://issuer.example/a/",
+            "https://issuer.example/a/.well-known/openid-configuration",
+        ),
+    ] {
+        assert_eq!(
+            Authority::oidc(url).unwrap().configuration_url(),
+            configuration
+        );
+    }
+}
+
+/// Rule 6: what a URL parser would make of a host is not what was meant.
+#[test]
+fn sec07_an_endpoint_is_on_the_host_that_was_meant_or_there_is_none() {
+    let authority = entra("login.microsoftonline.com");
+    assert!(
+        authority
+            .endpoint_at("login.microsoftonline.com", None)
+            .is_ok()
+    );
+    for host in [
+        "user@login.microsoftonline.com",
+        "Login.microsoftonline.com",
+        "h.example/x",
+    ] {
+        assert!(authority.endpoint_at(host, None).is_err(), "{host}");
     }
 }

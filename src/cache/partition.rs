@@ -245,8 +245,11 @@ impl CacheUpdate {
         match &self.0 {
             Change::Entry(entry) => {
                 partition.remove_entry(&entry.scopes);
-                // Most partitions hold one: room for four, as a vector makes by itself, would be paid for by every tenant.
-                partition.entries.reserve_exact(1);
+                // Most partitions hold one: room for four, as a vector makes by itself, would be paid for by every tenant. Where
+                // there are more, it makes room for many at a time, so that they are not all moved for each.
+                if partition.entries.is_empty() {
+                    partition.entries.reserve_exact(1);
+                }
                 partition.entries.push(Arc::clone(entry));
             }
             Change::Note(note) => partition.note = Some(Box::new(note.clone())),

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::authority::{AuthorityKind, Endpoints};
 use crate::cache::{CacheUpdate, Fact, Note, PartitionKey};
-use crate::error::{Error, Failure};
+use crate::error::Failure;
 use crate::secret::Body;
 use crate::time::{Now, Span};
 use crate::wire::metadata;
@@ -35,34 +35,17 @@ pub struct DiscoverInstance {
 }
 
 pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
-    let endpoint = match endpoint(&flow, &held) {
-        Ok(endpoint) => endpoint,
+    let mtls = held.material.binding().is_some();
+    let way = match flow.plan.way(mtls, flow.region().as_ref()) {
+        Ok(way) => way,
         Err(error) => return done::failed(&flow, error, now),
     };
-    let prepared = Prepared { held, endpoint };
+    let prepared = Prepared { held, way };
     match (key(&flow, &prepared), flow.instance.clone()) {
         (Some(_), Some(vetted)) => settle(flow, prepared, vetted, now),
         (Some(key), None) => load_cache::instance(flow, key, prepared, Look::First),
         (None, _) => throttle::enter(flow, prepared, now),
     }
-}
-
-/// The endpoint by the closed table of hosts (rule 7).
-fn endpoint(flow: &Flow, held: &Held) -> Result<String, Error> {
-    let configuration = flow.plan.configuration();
-    let tenant = flow.decided().tenant.as_ref();
-    let region = flow.region();
-    let url = match held.material.binding() {
-        Some(_) => {
-            configuration
-                .authority
-                .mtls_endpoint(tenant, region.as_ref(), configuration.listed)?
-        }
-        None => configuration
-            .authority
-            .plain_endpoint(tenant, region.as_ref())?,
-    };
-    Ok(url.into())
 }
 
 /// Under which key the answer is remembered, if anybody has to be asked.
@@ -144,7 +127,10 @@ pub(super) fn settle(
 ) -> Step {
     if let Vetted::Provider(endpoints) = &vetted {
         match chosen(&flow, &prepared, endpoints) {
-            Some(url) => prepared.endpoint = url.as_str().to_owned(),
+            Some(url) => match flow.decided().way_to(url.clone()) {
+                Ok(way) => prepared.way = way,
+                Err(error) => return done::failed(&flow, error, now),
+            },
             None => {
                 let error = metadata::invalid_instance(
                     "the OpenID configuration's endpoint for mutual TLS is on a host that is not the authority's",

@@ -7,7 +7,7 @@ use crate::cache::{PartitionKey, TokenKind};
 use crate::certificate::{Certificate, CertificateChain};
 use crate::credential::check_assertion;
 use crate::error::{Code, Error, Failure};
-use crate::plan::{CertificateUse, Proof, Reading};
+use crate::plan::{CertificateUse, Proof, Reading, Way};
 use crate::request::Grant;
 use crate::secret::Secret;
 use crate::time::Now;
@@ -188,7 +188,7 @@ impl fmt::Debug for Held {
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) held: Held,
-    pub(super) endpoint: String,
+    pub(super) way: Way,
 }
 
 /// What a provider is asked for.

@@ -56,7 +56,7 @@ fn ask(
     };
     let id = flow.seed.uuid("jti", flow.attempt_number());
     let claims = Claims {
-        audience: &prepared.endpoint,
+        audience: &prepared.way.url,
         client: &flow.plan.configuration().id,
         id: id.as_str(),
         now: now.wall(),

@@ -22,7 +22,7 @@ mod world;
 use axes::{Authority, Axis, Credential, NAMES};
 
 #[test]
-fn every_cell_is_as_the_rules_say_and_as_it_was() {
+fn i04_i09_i13_every_cell_is_as_the_rules_say_and_as_it_was() {
     let slices = table::slices();
 
     let wrong: u64 = slices.iter().map(|slice| slice.wrong_cases).sum();

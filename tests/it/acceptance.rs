@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// The subjects and how many rows each has.
-const SUBJECTS: [(&str, u8); 12] = [
+const SUBJECTS: [(&str, u8); 15] = [
     ("CFG", 8),
     ("REQ", 5),
     ("SNI", 3),
@@ -21,6 +21,9 @@ const SUBJECTS: [(&str, u8); 12] = [
     ("IMP", 32),
     ("RUN", 16),
     ("SEC", 13),
+    ("SRC", 9),
+    ("SDK", 5),
+    ("RES", 3),
 ];
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,17 +38,17 @@ enum Level {
 /// `("IMP", 1)` for `IMP-01`.
 type Row = (&'static str, u8);
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: impl AsRef<Path>) -> String {
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
     let path = path.as_ref();
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// All files below a folder that end so, without what a build leaves behind.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -98,7 +101,7 @@ fn rows_of_text(text: &str) -> BTreeSet<Row> {
 }
 
 /// The names of all test functions: what follows `#[test]` or `#[tokio::test]`, unless it is ignored.
-fn tests(source: &str) -> Vec<&str> {
+pub(crate) fn tests(source: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut is_test = false;
     for line in source.lines().map(str::trim) {
@@ -116,7 +119,7 @@ fn tests(source: &str) -> Vec<&str> {
 }
 
 /// The names in the conformance table, the fault matrix included.
-fn table() -> BTreeSet<String> {
+pub(crate) fn table() -> BTreeSet<String> {
     let listed = ["rows.rs", "rows/faults/matrix.rs"].map(|file| {
         let source = read(root().join("adapters/conformance/src").join(file));
         let list = source.split("@each $driver:").nth(1).expect("the table");

@@ -246,3 +246,13 @@ fn an_answer_is_handed_over_by_value_or_looked_at() {
     let shown = run.token().clone();
     assert_eq!(run.done.into_result(), Ok(shown));
 }
+
+/// Rule 9: RSA and P-256 sign; a certificate of another key shakes hands and no more.
+#[test]
+fn a_key_of_another_curve_signs_no_assertion() {
+    use crate::certificates::P384;
+    let by_p384 = client(Credential::certificate(numbered(P384, 1)));
+    let run = Script::new().run(&plan(bearer(), &by_p384));
+    assert_eq!(run.error().code(), "signing_failed");
+    assert!(run.signed.is_empty() && run.sent.is_empty());
+}

@@ -166,7 +166,7 @@ fn challenge() -> impl Strategy<Value = (String, Option<String>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+    #![proptest_config(crate::properties::cases(512))]
 
     /// Whatever stands before it and behind it, and however it is written, the first challenge with claims is the one.
     #[test]

@@ -1,4 +1,4 @@
-//! Misuse that the types forbid (I03). `trybuild` compares what the compiler says, word for word.
+//! Misuse that the types forbid (I03, I43). `trybuild` compares what the compiler says, word for word.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use std::process::Command;
 const COMPILER: &str = "rustc 1.95.";
 
 #[test]
-fn i03_a_driver_that_misuses_a_step_does_not_compile() {
+fn i03_i43_a_driver_that_misuses_a_step_or_has_no_dice_does_not_compile() {
     let version = Command::new("rustc").arg("--version").output();
     let version = version.expect("the compiler that built this").stdout;
     if version.starts_with(COMPILER.as_bytes()) {

@@ -44,7 +44,7 @@ fn no_region() -> Answer {
 
 /// RUN-01, and HTTP-04 with one certificate.
 #[test]
-fn run01_http04_ten_thousand_callers_make_one_request() {
+fn run01_http04_i22_ten_thousand_callers_make_one_request() {
     let bearer = TokenRequest::for_app(["scope"]);
     for (credential, request) in [
         (secret(), bearer.clone()),
@@ -69,7 +69,7 @@ fn run01_http04_ten_thousand_callers_make_one_request() {
 
 /// RUN-03: those who waited for a failure neither hang nor send; RUN-04: those who waited for a leader that gave up go on.
 #[test]
-fn run03_run04_a_thousand_wait_for_a_leader_that_fails_or_gives_up() {
+fn run03_run04_i23_i25_a_thousand_wait_for_a_leader_that_fails_or_gives_up() {
     let plan = plan(
         TokenRequest::for_app(["scope"]),
         &client(secret(), westus3()),
@@ -94,7 +94,7 @@ fn run03_run04_a_thousand_wait_for_a_leader_that_fails_or_gives_up() {
 
 /// RUN-05: one of a hundred keys stalls. The others end, and hits do not wait, not even for the stalled key's tokens.
 #[test]
-fn run05_a_stalled_key_delays_no_other() {
+fn run05_i24_a_stalled_key_delays_no_other() {
     let client = client(secret(), westus3());
     let plans = plans(100, &client);
     let mut crowd = Crowd::new();

@@ -436,3 +436,33 @@ fn a_request_that_bypasses_reading_is_not_served_what_was_imported_meanwhile() {
     assert_eq!(next.memory.len(), 1);
     assert_eq!(seen.last(), Some(&"SendRequest"), "{seen:?}");
 }
+
+/// Found by the fuzz target of flows: what was stored after the wall clock had been set back looked as if it was just fetched.
+#[test]
+fn r11_a_request_that_bypasses_reading_is_not_served_what_a_clock_set_back_made_young() {
+    let client = client(ENTRA, secret());
+    let mut script = Script::new();
+    script.run(&app().plan(&client).expect("a plan"));
+    script.pass(seconds(60));
+    script.now = Now::new(script.now.wall() - seconds(43_200), script.now.monotonic());
+    let cache = exported(&script);
+    let token = &document(&cache)["AccessToken"];
+    let token = token.as_object().and_then(|items| items.values().next());
+    let stored = token.expect("one token")["cached_at"].as_str();
+    let age = script.now.wall().as_secs() - stored.expect("text").parse::<u64>().expect("seconds");
+    assert_eq!(age, 60);
+    script.memory = Memory::default();
+    assert_eq!(cache.load_into(&mut script.memory, script.now), 1);
+    let bypassing = app().bypassing_cache().plan(&client).expect("a plan");
+    let step = bypassing.start(crate::script::seed(1), script.now);
+    let Step::TakeTurn(take) = step else {
+        panic!("{step:?}");
+    };
+    let Step::LoadCache(load) = take.resume(Turn::Waited, script.now) else {
+        panic!("whoever waited looks");
+    };
+    let found = script.memory.load(load.key());
+    assert_eq!(found.len(), 1);
+    let step = load.resume(Ok(found), script.now);
+    assert!(!matches!(step, Step::Done(_)), "{step:?}");
+}

@@ -69,6 +69,14 @@ fn i34_seeds_signatures_and_failures_print_nothing_of_what_they_hold() {
 }
 
 #[test]
+fn names_print_as_names() {
+    let leaf = thumbprint(P256, 7);
+    assert_eq!(format!("{leaf:?}"), format!("Thumbprint({leaf})"));
+    let account = Account::from_home_id("a.b");
+    assert_eq!(format!("{account:?}"), "Account(\"a.b\")");
+}
+
+#[test]
 fn a_tenant_prints_as_it_was_written() {
     let tenant = Tenant::parse("Contoso.com").expect("a tenant");
     assert_eq!(tenant.to_string(), "Contoso.com");

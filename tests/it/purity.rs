@@ -39,6 +39,8 @@ const DEPENDENCIES: &[&str] = &[
     "x509-parser",
     "zeroize",
 ];
+/// What only those have who ask for it: strategies are for tests.
+const OPTIONAL: &[&str] = &["proptest"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -262,14 +264,20 @@ fn the_core_stands_on_few_packages() {
         1,
         "one table of dependencies"
     );
-    let named: Vec<&str> = manifest
+    let (optional, named): (Vec<&str>, Vec<&str>) = manifest
         .lines()
         .skip_while(|line| *line != "[dependencies]")
         .skip(1)
         .take_while(|line| !line.starts_with('['))
         .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
-        .map(|line| line.split(['.', '=', ' ']).next().unwrap_or_default())
-        .collect();
-    assert_eq!(named, DEPENDENCIES);
+        .partition(|line| line.contains("optional = true"));
+    let name = |line: &&str| {
+        line.split(['.', '=', ' '])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert_eq!(named.iter().map(name).collect::<Vec<_>>(), DEPENDENCIES);
+    assert_eq!(optional.iter().map(name).collect::<Vec<_>>(), OPTIONAL);
     assert!(!root().join("build.rs").exists());
 }

@@ -4,14 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use entra_adapter::{BuildError, ClientIdentity, Handed, Settings, State, Wake, authorize};
+use entra_adapter::{
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Handed, Settings,
+    State, Wake, authorize,
+};
 use entra_proto::{
-    AccessToken, Body, Client, Error, Failure, FailureKind, Now, Plan, Thumbprint, TokenRequest,
+    AccessToken, Body, Client, Error, Failure, FailureKind, Now, Plan, ProviderContext, Thumbprint,
+    TokenRequest,
 };
 
 use crate::driver;
 use crate::http_client::HttpClient;
 use crate::provider::{AssertionProvider, CertificateProvider};
+use crate::resource::Resource;
 use crate::source::Source;
 
 /// Gets tokens. Cheap to clone, `Send` and `Sync`; all clones share memory, turns and connections.
@@ -101,8 +106,14 @@ impl EntraClient {
         result
     }
 
+    /// A resource, for whose tokens `request` asks, and the hosts that they may be sent to.
+    #[must_use]
+    pub fn resource(&self, request: TokenRequest, audience: Audience) -> Resource {
+        Resource::new(self.clone(), request, audience)
+    }
+
     /// Sends a request to a resource with this token: its scheme in `Authorization`, and a PoP token over connections with its
-    /// own certificate.
+    /// own certificate. Whatever host the URL names gets the token: [`resource`](Self::resource) watches over that.
     ///
     /// # Errors
     /// A [`Failure`]; `CertificateNotRequested` if the resource never asked for the certificate of a PoP token.
@@ -176,6 +187,16 @@ impl EntraClientBuilder {
             certificates: Some(Arc::new(provider)),
             ..self
         }
+    }
+
+    /// A source in place of a provider of assertions.
+    pub fn assertion_source(self, source: impl AssertionSource) -> Self {
+        self.assertion_provider(move |context: ProviderContext| source.assertion(&context))
+    }
+
+    /// A source in place of a provider of certificates.
+    pub fn certificate_source(self, source: impl CertificateSource) -> Self {
+        self.certificate_provider(move |context: ProviderContext| source.certificate(&context))
     }
 
     entra_adapter::builder_options!();

@@ -115,7 +115,10 @@ fn agent(network: &Network, proxy: Option<Proxy>, config: ClientConfig, mutual: 
         .max_redirects_will_error(false)
         .max_response_header_size(MOST_HEAD)
         .max_idle_age(IDLE)
-        .user_agent(concat!("entra-blocking/", env!("CARGO_PKG_VERSION")))
+        // What a request says is the core's alone (I39).
+        .user_agent("")
+        .accept("")
+        .accept_encoding("")
         .proxy(proxy)
         .timeout_connect(Some(network.connect_limit()))
         .build();

@@ -27,12 +27,14 @@ mod connector;
 mod driver;
 mod http_client;
 mod provider;
+mod resource;
 mod source;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
-    BuildError, ClientIdentity, Event, HeldToken, IdentityError, Network, NetworkError, Observer,
-    ProvidedAssertion, ProviderError, Resolve, read_environment,
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, HeldToken,
+    IdentityError, Network, NetworkError, Observer, ProvidedAssertion, ProviderError, Resolve,
+    ResourceError, read_environment,
 };
 pub use entra_proto::{
     AccessToken, Account, Authority, AuthorityKind, AuthorityUrl, BearerIsolation, Body,
@@ -41,5 +43,6 @@ pub use entra_proto::{
     Region, RegionOrigin, RegionPolicy, RegionSource, Secret, Tenant, Thumbprint, TokenKind,
     TokenRequest, TokenSource, User,
 };
-pub use provider::{AssertionProvider, CertificateProvider};
+pub use provider::{AssertionProvider, CertificateProvider, FirstLeg};
+pub use resource::Resource;
 pub use source::Source;

@@ -1,4 +1,4 @@
-//! The application's providers: closures, or whatever implements these traits. Each call runs on a thread of its own, so that
+//! The application's providers: closures, whatever implements these traits, and another client. Each call runs on a thread of its own, so that
 //! one that never answers can be left behind.
 
 use std::sync::Arc;
@@ -6,8 +6,12 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use entra_adapter::{ClientIdentity, ProvidedAssertion, ProviderError, provider_failure};
-use entra_proto::{Failure, FailureKind, ProviderContext};
+use entra_adapter::{
+    ClientIdentity, ProvidedAssertion, ProviderError, first_leg, provider_failure,
+};
+use entra_proto::{Failure, FailureKind, ProviderContext, TokenRequest};
+
+use crate::client::EntraClient;
 
 /// Makes assertions. Closures that take a [`ProviderContext`] are providers.
 pub trait AssertionProvider: Send + Sync + 'static {
@@ -48,6 +52,47 @@ where
         context: ProviderContext,
     ) -> Result<Option<ClientIdentity>, ProviderError> {
         self(context)
+    }
+}
+
+/// Another client as the source of assertions: the first leg of a federation. Its token is the assertion of the second leg, and if
+/// it is a PoP token, its certificate is the one that the second leg presents, in one pair from one call.
+///
+/// ```no_run
+/// use entra_blocking::{Client, Credential, EntraClient, FirstLeg, TokenRequest};
+///
+/// # fn f(first: EntraClient) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let exchange = TokenRequest::for_app(["api://AzureADTokenExchange/.default"]).proof_of_possession();
+/// let second = Client::builder(
+///     "11111111-1111-1111-1111-111111111111",
+///     "https://login.microsoftonline.com/contoso.onmicrosoft.com",
+///     Credential::signed_assertion_provider(),
+/// )
+/// .build()?;
+/// let entra = EntraClient::builder(second).assertion_provider(FirstLeg::new(first, exchange)).build()?;
+/// # let _ = entra;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct FirstLeg {
+    client: EntraClient,
+    request: TokenRequest,
+}
+
+impl FirstLeg {
+    /// Tokens of `client` for `request`, which names the exchange's audience, such as `api://AzureADTokenExchange/.default`, and
+    /// asks for proof of possession if the second leg is to go over mutual TLS. The second leg's FMI path and correlation id are
+    /// the first one's too.
+    #[must_use]
+    pub const fn new(client: EntraClient, request: TokenRequest) -> Self {
+        Self { client, request }
+    }
+}
+
+impl AssertionProvider for FirstLeg {
+    fn assertion(&self, context: ProviderContext) -> Result<ProvidedAssertion, ProviderError> {
+        let token = self.client.token(&first_leg(&self.request, &context))?;
+        ProvidedAssertion::from_token(&token, |certificate| self.client.identity(certificate))
     }
 }
 

@@ -7,9 +7,14 @@
 
 use std::sync::Arc;
 
-use entra_adapter::{ClientIdentity, Event, Network, ProvidedAssertion, ProviderError};
+use entra_adapter::{
+    AssertionSource, Audience, CertificateSource, ClientIdentity, Event, Network,
+    ProvidedAssertion, ProviderError, ResourceError,
+};
 use entra_proto::{AccessToken, Body, Client, Error, Failure, ProviderContext, TokenRequest};
 
+mod endpoint;
+mod folder;
 pub mod logs;
 mod looking;
 pub mod raw;
@@ -42,6 +47,10 @@ pub struct Setup {
     pub assertions: Option<Assertions>,
     /// The provider of certificates.
     pub certificates: Option<Certificates>,
+    /// A source in place of the provider of assertions.
+    pub assertion_source: Option<Arc<dyn AssertionSource>>,
+    /// A source in place of the provider of certificates.
+    pub certificate_source: Option<Arc<dyn CertificateSource>>,
     /// How to reach the emulator.
     pub network: Network,
     /// Who is told about every step.
@@ -55,6 +64,13 @@ pub trait Driver: 'static {
 
     /// Builds a client.
     fn build(setup: Setup) -> Result<Self::Client, entra_adapter::BuildError>;
+
+    /// Builds a client whose assertions are the tokens of another one for that request.
+    fn build_second(
+        first: &Self::Client,
+        request: TokenRequest,
+        setup: Setup,
+    ) -> Result<Self::Client, entra_adapter::BuildError>;
 
     /// Gets a token, blocking the calling thread.
     fn token(client: &Self::Client, request: &TokenRequest) -> Result<AccessToken, Error>;
@@ -71,6 +87,14 @@ pub trait Driver: 'static {
         token: &AccessToken,
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, Failure>;
+
+    /// Calls a resource that gets its token by itself, blocking the calling thread.
+    fn call(
+        client: &Self::Client,
+        asking: TokenRequest,
+        audience: Audience,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, ResourceError>;
 }
 
 /// Gets many tokens at once, one thread each. The stacks are small, for ten thousand of them.

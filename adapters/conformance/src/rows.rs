@@ -8,9 +8,11 @@ mod faults;
 mod flights;
 mod portable;
 mod proxy;
+mod resource;
 mod rotation;
 mod routes;
 pub(crate) mod secrets;
+mod sources;
 mod transport;
 mod users;
 
@@ -21,9 +23,11 @@ pub use faults::*;
 pub use flights::*;
 pub use portable::*;
 pub use proxy::*;
+pub use resource::*;
 pub use rotation::*;
 pub use routes::*;
 pub use secrets::*;
+pub use sources::*;
 pub use transport::*;
 pub use users::*;
 
@@ -55,9 +59,9 @@ macro_rules! rows {
             route03_the_region_comes_from_the_metadata_service
             imp09_a_region_that_is_not_found_never_means_plain
             imp11_a_hit_asks_nobody
-            run01_ten_thousand_cold_callers_make_one_request
-            run03_whoever_waited_for_a_failure_gets_it
-            run05_a_stalled_key_delays_no_other
+            run01_i22_ten_thousand_cold_callers_make_one_request
+            run03_i25_whoever_waited_for_a_failure_gets_it
+            run05_i24_a_stalled_key_delays_no_other
             run05_a_provider_that_takes_its_time_delays_nobody_else
             run06_a_token_that_gets_old_is_renewed_once
             http02_a_thousand_requests_with_one_certificate_share_one_pool
@@ -70,8 +74,8 @@ macro_rules! rows {
             run11_a_server_error_is_tried_once_more
             sec03_redirects_are_not_followed
             sec04_answers_that_are_no_token_are_refused
-            sec10_a_server_that_can_not_prove_its_name_gets_nothing
-            sec11_a_server_that_never_asks_for_the_certificate_gets_nothing
+            sec10_i12_a_server_that_can_not_prove_its_name_gets_nothing
+            sec11_i12_a_server_that_never_asks_for_the_certificate_gets_nothing
             sec12_a_refused_certificate_is_named
             http07_an_endpoint_that_stalls_is_given_up_in_time
             imp23_imp24_a_provider_that_fails_hangs_or_panics_ends_its_own_request_only
@@ -84,7 +88,7 @@ macro_rules! rows {
             run04_http06_a_caller_that_is_torn_away_gives_its_turn_to_the_next
             imp24_a_provider_that_asks_its_own_client_ends_in_time
             http01_a_proxy_is_for_entra_and_never_for_the_metadata_service
-            sec10_plat03_a_server_of_tls11_gets_nothing
+            sec10_plat03_i12_a_server_of_tls11_gets_nothing
             plat03_bind03_the_resource_is_called_over_both_versions_of_tls
             run16_the_steps_are_those_of_the_table
             cache06_i31_the_next_client_finds_the_tokens_of_the_one_before
@@ -95,6 +99,32 @@ macro_rules! rows {
             imp01_a_refresh_token_over_mtls
             imp02_users_over_plain_tls
             user_fic_goes_over_plain_tls_only
+            src01_a_workload_gets_its_tokens_across_rotations
+            src01_src02_no_call_fails_while_the_file_is_written
+            src02_half_an_assertion_and_an_expired_one_are_not_sent
+            src03_a_command_prints_a_jwt_or_a_pair
+            src03_a_command_that_goes_wrong_ends_its_own_request_only
+            src03_sec01_what_a_command_writes_to_standard_error_goes_nowhere
+            src04_each_host_is_asked_in_its_own_way
+            src04_the_token_of_the_metadata_service_is_the_assertion
+            src04_an_identity_that_a_host_has_not_is_refused_at_once
+            src04_service_fabric_is_known_by_its_certificate_alone
+            src05_the_key_of_azure_arc_goes_to_the_agent_alone
+            src06_an_endpoint_that_can_not_answer_is_asked_three_times
+            src06_sec03_sec04_other_answers_are_errors_that_say_nothing_of_them
+            src06_no_proxy_is_asked_for_an_identity
+            src07_two_legs_are_one_pair_under_one_correlation_id
+            src07_a_first_leg_that_fails_is_a_provider_that_fails
+            src08_a_renewed_certificate_is_picked_up
+            src08_pkcs12_of_before_is_read_and_a_wrong_password_is_an_error
+            src08_half_a_pair_is_never_used
+            src08_no_call_fails_while_the_folder_is_renewed
+            src09_cfg08_a_key_in_a_token_shakes_hands_and_signs
+            res01_bind03_a_token_goes_out_in_its_own_scheme_and_over_its_own_certificate
+            res01_a_vault_is_told_that_the_token_is_bound
+            res02_no_other_host_gets_the_token
+            res03_a_claims_challenge_is_answered_once
+            res03_what_can_not_be_answered_is_the_callers
         );
         $crate::fault_rows!($driver);
     };

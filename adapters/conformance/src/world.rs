@@ -107,6 +107,8 @@ impl World {
             identities: Vec::new(),
             assertions: None,
             certificates: None,
+            assertion_source: None,
+            certificate_source: None,
             network: self.network(),
             listener: None,
         }

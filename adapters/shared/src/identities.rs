@@ -2,12 +2,12 @@
 //! recently used goes first.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use entra_proto::{Failure, Thumbprint};
 
 use crate::failure::missing;
 use crate::identity::ClientIdentity;
+use crate::sync::{Arc, Mutex, PoisonError};
 
 /// Identities by thumbprint, each with what was built for it alone (DESIGN: connections are never shared and never swapped).
 pub struct Identities<T> {

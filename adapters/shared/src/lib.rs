@@ -11,8 +11,10 @@ mod identity;
 mod network;
 mod observe;
 mod provided;
+mod resource;
 mod slot;
 mod state;
+mod sync;
 mod tls;
 mod turns;
 
@@ -23,8 +25,12 @@ pub use identities::Identities;
 pub use identity::{ClientIdentity, IdentityError};
 pub use network::{Network, NetworkError, Resolve};
 pub use observe::{Event, Observer, describe};
-pub use provided::{ProvidedAssertion, ProviderError, provider_failure};
+pub use provided::{
+    AssertionSource, CertificateSource, ProvidedAssertion, ProviderError, first_leg,
+    provider_failure,
+};
+pub use resource::{Audience, ResourceError, authorize, challenged};
 pub use slot::{HeldToken, Slot};
-pub use state::{Allowance, Settings, State, authorize};
+pub use state::{Allowance, Settings, State};
 pub use tls::{CertificateWatch, NotPresented, Tls};
 pub use turns::{Handed, Held, Taken, Turns, Wake};

@@ -1,6 +1,10 @@
-//! What an application's provider returns, and how its failure is handed on.
+//! What an application's provider returns, sources that serve every adapter, and how a failure is handed on.
 
-use entra_proto::{ClientAssertion, Failure, FailureKind, Secret};
+use std::sync::Arc;
+
+use entra_proto::{
+    AccessToken, ClientAssertion, Failure, FailureKind, ProviderContext, Secret, TokenRequest,
+};
 
 use crate::identity::ClientIdentity;
 
@@ -33,6 +37,25 @@ impl ProvidedAssertion {
         }
     }
 
+    /// The token that another client got, as the assertion of the second leg of a federation, with the identity that holds its
+    /// binding certificate: a PoP token is only ever handed on together with it. `identity` looks it up by its certificate.
+    ///
+    /// # Errors
+    /// The token is bound to a certificate whose identity the first client no longer holds.
+    pub fn from_token(
+        token: &AccessToken,
+        identity: impl FnOnce(entra_proto::Thumbprint) -> Option<ClientIdentity>,
+    ) -> Result<Self, ProviderError> {
+        let assertion = token.secret().clone();
+        match token.binding_certificate() {
+            None => Ok(Self::new(assertion)),
+            Some(certificate) => match identity(certificate.thumbprint()) {
+                Some(identity) => Ok(Self::bound(assertion, identity)),
+                None => Err("the first leg no longer holds the key of its token".into()),
+            },
+        }
+    }
+
     /// Takes it apart for the core, whole: the identity stays with the adapter, its certificate goes in.
     #[must_use]
     pub fn into_core(self) -> (ClientAssertion, Option<ClientIdentity>) {
@@ -41,6 +64,83 @@ impl ProvidedAssertion {
             Some(identity) => ClientAssertion::bound(self.assertion, identity.chain()),
         };
         (assertion, self.identity)
+    }
+}
+
+/// Where assertions come from, in whatever runtime: a file, a program, a metadata service. Every adapter takes it, each in its own
+/// way, with `assertion_source`; there are ready ones in `entra-sources`.
+///
+/// ```
+/// use entra_adapter::{AssertionSource, ProvidedAssertion, ProviderError};
+/// use entra_proto::{ProviderContext, Secret};
+///
+/// struct Vault;
+///
+/// impl AssertionSource for Vault {
+///     fn assertion(&self, context: &ProviderContext) -> Result<ProvidedAssertion, ProviderError> {
+///         let signed = format!("header.{}.signature", context.client_id().len());
+///         Ok(ProvidedAssertion::new(Secret::new(signed)))
+///     }
+/// }
+/// ```
+pub trait AssertionSource: Send + Sync + 'static {
+    /// An assertion for this context and, maybe, the identity that it is bound to. It is called where it may block, and it ends by
+    /// itself: whoever waits longer than [`Network::provider_timeout`](crate::Network::provider_timeout) goes away.
+    ///
+    /// # Errors
+    /// Whatever the source fails with; no secret is in its text.
+    fn assertion(&self, context: &ProviderContext) -> Result<ProvidedAssertion, ProviderError>;
+}
+
+/// Where certificates come from, in whatever runtime: files, a token behind PKCS#11. Every adapter takes it with
+/// `certificate_source`.
+///
+/// ```
+/// use entra_adapter::{CertificateSource, ClientIdentity, ProviderError};
+/// use entra_proto::ProviderContext;
+///
+/// struct Folder(std::path::PathBuf);
+///
+/// impl CertificateSource for Folder {
+///     fn certificate(&self, _: &ProviderContext) -> Result<Option<ClientIdentity>, ProviderError> {
+///         let pem = std::fs::read(self.0.join("client.pem"))?;
+///         Ok(Some(ClientIdentity::from_pem(&pem, &pem)?))
+///     }
+/// }
+/// ```
+pub trait CertificateSource: Send + Sync + 'static {
+    /// The identity to use now, if there is one; otherwise as [`AssertionSource::assertion`].
+    ///
+    /// # Errors
+    /// Whatever the source fails with; no secret is in its text.
+    fn certificate(
+        &self,
+        context: &ProviderContext,
+    ) -> Result<Option<ClientIdentity>, ProviderError>;
+}
+
+impl<S: AssertionSource + ?Sized> AssertionSource for Arc<S> {
+    fn assertion(&self, context: &ProviderContext) -> Result<ProvidedAssertion, ProviderError> {
+        (**self).assertion(context)
+    }
+}
+
+impl<S: CertificateSource + ?Sized> CertificateSource for Arc<S> {
+    fn certificate(
+        &self,
+        context: &ProviderContext,
+    ) -> Result<Option<ClientIdentity>, ProviderError> {
+        (**self).certificate(context)
+    }
+}
+
+/// The first leg's request as the second leg's context wants it: for its FMI path, and logged under its correlation id.
+#[must_use]
+pub fn first_leg(request: &TokenRequest, context: &ProviderContext) -> TokenRequest {
+    let request = request.clone().correlation_id(context.correlation_id());
+    match context.fmi_path() {
+        None => request,
+        Some(path) => request.fmi_path(path),
     }
 }
 

@@ -1,17 +1,15 @@
 //! What an adapter's client holds whatever its runtime: the settings it was built with, and what its flows share.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use entra_proto::{
-    AccessToken, Body, Client, Error, Failure, FailureKind, Limits, Memory, Plan, PortableCache,
-};
+use entra_proto::{AccessToken, Body, Client, Error, Limits, Memory, Plan, PortableCache};
 
 use crate::build::{BuildError, check_needs};
 use crate::clock::Clock;
 use crate::identity::ClientIdentity;
 use crate::network::Network;
 use crate::observe::{Event, Observer};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::turns::{Turns, Wake};
 
 /// What a builder collects.
@@ -88,7 +86,7 @@ impl<W: Wake> State<W> {
         )?;
         Ok(Self {
             memory: Mutex::new(Memory::new(settings.limits)),
-            portable: Mutex::default(),
+            portable: Mutex::new(PortableCache::empty()),
             turns: Turns::default(),
             clock: Clock::start(),
             settings,
@@ -170,21 +168,6 @@ impl<W: Wake> State<W> {
     }
 }
 
-/// Puts a token into a request to its resource: its kind is the scheme (RFC 6750 §2.1).
-///
-/// # Errors
-/// The token does not fit into a header, which no token that the core handed out does.
-pub fn authorize(token: &AccessToken, request: &mut http::Request<Body>) -> Result<(), Failure> {
-    let value = format!("{} {}", token.token_type(), token.secret().expose());
-    let mut value =
-        http::HeaderValue::from_str(&value).map_err(|_| Failure::new(FailureKind::Provider))?;
-    value.set_sensitive(true);
-    request
-        .headers_mut()
-        .insert(http::header::AUTHORIZATION, value);
-    Ok(())
-}
-
 /// What one answer may take.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "two numbers for one call")]
@@ -215,40 +198,5 @@ impl<W: Wake> State<W> {
             time: self.settings.network.request_limit(),
             bytes: 4 * 1_024 * 1_024,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::turns::Handed;
-    use entra_proto::{Credential, Secret};
-
-    /// Nobody waits in these tests.
-    struct Nobody;
-
-    impl Wake for Nobody {
-        fn wake(self, handed: Handed<Self>) -> Result<(), Handed<Self>> {
-            Err(handed)
-        }
-    }
-
-    #[test]
-    fn t29_a_panic_that_held_the_memory_costs_nobody_else_a_token() {
-        let secret = Credential::secret(Secret::new("s"));
-        let client = Client::builder("c", "https://login.microsoftonline.com/t", secret)
-            .build()
-            .unwrap();
-        let state = State::<Nobody>::new(Settings::new(client), false, false).unwrap();
-        let panicked = std::thread::scope(|scope| {
-            let holder = scope.spawn(|| {
-                let _held = state.memory();
-                panic!("with the memory held");
-            });
-            holder.join().is_err()
-        });
-        assert!(panicked);
-        assert!(state.memory().is_empty());
-        assert_eq!(state.import_cache(b"{}"), Ok(0));
     }
 }

@@ -49,6 +49,12 @@ impl Tls {
         })
     }
 
+    /// What verifies servers.
+    #[must_use]
+    pub fn verifier(&self) -> Arc<WebPkiServerVerifier> {
+        Arc::clone(&self.verifier)
+    }
+
     /// For connections without a client certificate.
     ///
     /// # Errors

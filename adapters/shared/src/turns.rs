@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use entra_proto::{Error, FlightKey, Turn};
+
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How an adapter wakes one that waits: the sending half of a channel for one message.
 pub trait Wake: Sized + Send {
@@ -101,7 +102,7 @@ impl<W: Wake> Held<W> {
 }
 
 impl<W: Wake> Queues<W> {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<FlightKey, VecDeque<W>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<FlightKey, VecDeque<W>>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entra_adapter::{BuildError, ClientIdentity, Handed, Settings, State, Wake, authorize};
+use entra_adapter::{
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Handed, Settings,
+    State, Wake, authorize,
+};
 use entra_proto::{
     AccessToken, Body, Client, Error, Failure, FailureKind, Now, Plan, Thumbprint, TokenRequest,
 };
@@ -12,7 +15,8 @@ use tokio::sync::oneshot;
 
 use crate::driver;
 use crate::http_client::HttpClient;
-use crate::provider::{AssertionProvider, CertificateProvider};
+use crate::provider::{AssertionProvider, CertificateProvider, OnThread};
+use crate::resource::Resource;
 use crate::source::Source;
 
 /// Gets tokens. Cheap to clone, `Send` and `Sync`; all clones share memory, turns and connections.
@@ -110,8 +114,14 @@ impl EntraClient {
         }
     }
 
+    /// A resource, for whose tokens `request` asks, and the hosts that they may be sent to.
+    #[must_use]
+    pub fn resource(&self, request: TokenRequest, audience: Audience) -> Resource {
+        Resource::new(self.clone(), request, audience)
+    }
+
     /// Sends a request to a resource with this token: its scheme in `Authorization`, and a PoP token over connections with its
-    /// own certificate.
+    /// own certificate. Whatever host the URL names gets the token: [`resource`](Self::resource) watches over that.
     ///
     /// # Errors
     /// A [`Failure`]; `CertificateNotRequested` if the resource never asked for the certificate of a PoP token.
@@ -191,6 +201,16 @@ impl EntraClientBuilder {
             certificates: Some(Box::new(provider)),
             ..self
         }
+    }
+
+    /// A source in place of a provider of assertions: it may block, and is called on a thread for that.
+    pub fn assertion_source(self, source: impl AssertionSource) -> Self {
+        self.assertion_provider(OnThread::new(source))
+    }
+
+    /// Likewise for certificates.
+    pub fn certificate_source(self, source: impl CertificateSource) -> Self {
+        self.certificate_provider(OnThread::new(source))
     }
 
     entra_adapter::builder_options!();

@@ -40,13 +40,15 @@ mod connector;
 mod driver;
 mod http_client;
 mod provider;
+mod resource;
 mod sender;
 mod source;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
-    BuildError, ClientIdentity, Event, HeldToken, IdentityError, Network, NetworkError, Observer,
-    ProvidedAssertion, ProviderError, Resolve, read_environment,
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, HeldToken,
+    IdentityError, Network, NetworkError, Observer, ProvidedAssertion, ProviderError, Resolve,
+    ResourceError, read_environment,
 };
 pub use entra_proto::{
     AccessToken, Account, Authority, AuthorityKind, AuthorityUrl, BearerIsolation, Body,
@@ -55,5 +57,6 @@ pub use entra_proto::{
     Region, RegionOrigin, RegionPolicy, RegionSource, Secret, Tenant, Thumbprint, TokenKind,
     TokenRequest, TokenSource, User,
 };
-pub use provider::{Answer, AssertionProvider, CertificateProvider};
+pub use provider::{Answer, AssertionProvider, CertificateProvider, FirstLeg};
+pub use resource::Resource;
 pub use source::Source;

@@ -52,7 +52,7 @@ impl AccessToken {
     pub(super) fn of(key: &TokenKey, entry: &Entry, now: Now) -> Option<Self> {
         let left = entry.life.left(now);
         let end = now.wall().saturating_add(left);
-        let cached_at = entry.life.start().wall().min(now.wall()).as_secs();
+        let cached_at = entry.life.began(now).as_secs();
         let refresh_on = entry.renew_at_age.map(|age| {
             let left_then = entry.life.length().saturating_sub(age);
             end.saturating_sub(left_then).as_secs()

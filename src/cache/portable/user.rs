@@ -41,7 +41,7 @@ impl RefreshToken {
         (!life.left(now).is_zero()).then(|| Self {
             user: user.clone(),
             token: token.clone(),
-            modified: Some(life.start().wall().min(now.wall()).as_secs()),
+            modified: Some(life.began(now).as_secs()),
             shared: false,
         })
     }

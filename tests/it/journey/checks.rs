@@ -7,8 +7,9 @@ use entra_proto::*;
 use http::Method;
 use serde_json::Value;
 
+use super::party::{Party, Proof};
+use super::trail::Trail;
 use super::wish::{Whose, Wish};
-use super::{Party, Proof, Trail};
 use crate::canary::{assert_silent, is_silent};
 use crate::hosts;
 use crate::script::Sent;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use entra_proto::*;
 
-use super::{Dice, Party, secret};
+use super::party::Party;
+use super::{Dice, secret};
 use crate::certificates::{P256, RSA, thumbprint};
 use crate::hosts;
 

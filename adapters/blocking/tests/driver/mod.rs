@@ -1,6 +1,8 @@
 //! The adapter, as the conformance table drives it.
 
-use entra_blocking::{BuildError, EntraClient};
+use entra_blocking::{
+    Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, ResourceError,
+};
 use entra_conformance::{Driver, Setup};
 use entra_proto::{AccessToken, Body, Error, Failure, ProviderContext, TokenRequest};
 
@@ -11,21 +13,16 @@ impl Driver for Blocking {
     type Client = EntraClient;
 
     fn build(setup: Setup) -> Result<EntraClient, BuildError> {
-        let mut builder = EntraClient::builder(setup.client).network(setup.network);
-        for identity in setup.identities {
-            builder = builder.identity(identity);
-        }
-        if let Some(provider) = setup.assertions {
-            builder = builder.assertion_provider(move |context: ProviderContext| provider(context));
-        }
-        if let Some(provider) = setup.certificates {
-            builder =
-                builder.certificate_provider(move |context: ProviderContext| provider(context));
-        }
-        if let Some(listener) = setup.listener {
-            builder = builder.observer(move |event| listener(event));
-        }
-        builder.build()
+        builder(setup).build()
+    }
+
+    fn build_second(
+        first: &EntraClient,
+        request: TokenRequest,
+        setup: Setup,
+    ) -> Result<EntraClient, BuildError> {
+        let leg = FirstLeg::new(first.clone(), request);
+        builder(setup).assertion_provider(leg).build()
     }
 
     fn token(client: &EntraClient, request: &TokenRequest) -> Result<AccessToken, Error> {
@@ -47,4 +44,36 @@ impl Driver for Blocking {
     ) -> Result<http::Response<Body>, Failure> {
         client.send(token, request)
     }
+
+    fn call(
+        client: &EntraClient,
+        asking: TokenRequest,
+        audience: Audience,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, ResourceError> {
+        client.resource(asking, audience).send(request)
+    }
+}
+
+fn builder(setup: Setup) -> EntraClientBuilder {
+    let mut builder = EntraClient::builder(setup.client).network(setup.network);
+    for identity in setup.identities {
+        builder = builder.identity(identity);
+    }
+    if let Some(provider) = setup.assertions {
+        builder = builder.assertion_provider(move |context: ProviderContext| provider(context));
+    }
+    if let Some(provider) = setup.certificates {
+        builder = builder.certificate_provider(move |context: ProviderContext| provider(context));
+    }
+    if let Some(source) = setup.assertion_source {
+        builder = builder.assertion_source(source);
+    }
+    if let Some(source) = setup.certificate_source {
+        builder = builder.certificate_source(source);
+    }
+    if let Some(listener) = setup.listener {
+        builder = builder.observer(move |event| listener(event));
+    }
+    builder
 }

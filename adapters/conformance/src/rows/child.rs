@@ -10,8 +10,8 @@ pub(crate) fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// Runs the row of that name in a process of its own, which may open so many files, with these variables.
-pub(crate) fn run(row: &str, files: Option<usize>, variables: &[(&str, &str)]) {
+/// Runs the row of that name in a process of its own, which may open so many files, with these variables. Returns what it said.
+pub(crate) fn run(row: &str, files: Option<usize>, variables: &[(&str, &str)]) -> String {
     let program = std::env::current_exe().unwrap();
     let mut command = match files {
         None => Command::new(program),
@@ -36,4 +36,5 @@ pub(crate) fn run(row: &str, files: Option<usize>, variables: &[(&str, &str)]) {
         output.status,
         said.join("\n")
     );
+    said.join("\n")
 }

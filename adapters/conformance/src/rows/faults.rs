@@ -140,7 +140,7 @@ pub fn sec04_answers_that_are_no_token_are_refused<D: Driver>() {
 }
 
 /// SEC-10: wrong name, expired, unknown authority, plain HTTP: no byte of the form is sent, and nothing is tried again.
-pub fn sec10_a_server_that_can_not_prove_its_name_gets_nothing<D: Driver>() {
+pub fn sec10_i12_a_server_that_can_not_prove_its_name_gets_nothing<D: Driver>() {
     let world = World::new();
     for client in [with_secret::<D>(&world), with_pop::<D>(&world)] {
         for fault in [
@@ -172,7 +172,7 @@ pub fn sec10_a_server_that_can_not_prove_its_name_gets_nothing<D: Driver>() {
 }
 
 /// SEC-11, T16, F5: not a byte of the request, no second attempt.
-pub fn sec11_a_server_that_never_asks_for_the_certificate_gets_nothing<D: Driver>() {
+pub fn sec11_i12_a_server_that_never_asks_for_the_certificate_gets_nothing<D: Driver>() {
     for versions in [TlsVersions::Only12, TlsVersions::Only13] {
         let world = World::with(|builder| builder.tls_versions(versions));
         let client = with_pop::<D>(&world);

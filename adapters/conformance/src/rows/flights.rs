@@ -44,7 +44,7 @@ pub fn imp11_a_hit_asks_nobody<D: Driver>() {
 }
 
 /// RUN-01: ten thousand callers, each on a thread of its own, and everybody gets the one token.
-pub fn run01_ten_thousand_cold_callers_make_one_request<D: Driver>() {
+pub fn run01_i22_ten_thousand_cold_callers_make_one_request<D: Driver>() {
     const CALLERS: usize = 10_000;
     let world = World::new();
     // Longer than it takes to start them all.
@@ -68,7 +68,7 @@ pub fn run01_ten_thousand_cold_callers_make_one_request<D: Driver>() {
 }
 
 /// RUN-03: nobody hangs, and whoever waited gets the leader's error without a request of its own.
-pub fn run03_whoever_waited_for_a_failure_gets_it<D: Driver>() {
+pub fn run03_i25_whoever_waited_for_a_failure_gets_it<D: Driver>() {
     let world = World::new();
     let refusal = Reply::json(400, r#"{"error":"invalid_scope","error_codes":[70011]}"#)
         .after(Duration::from_millis(500));
@@ -96,7 +96,7 @@ pub fn run03_whoever_waited_for_a_failure_gets_it<D: Driver>() {
 }
 
 /// RUN-05: other keys go on, and hits never wait.
-pub fn run05_a_stalled_key_delays_no_other<D: Driver>() {
+pub fn run05_i24_a_stalled_key_delays_no_other<D: Driver>() {
     let world = World::new();
     let client = with_secret::<D>(&world);
     D::token(&client, &bearer()).unwrap();

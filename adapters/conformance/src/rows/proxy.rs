@@ -30,7 +30,8 @@ pub fn http01_a_proxy_of_the_environment_is_used_for_entra_alone<D: Driver>() {
             ("http_proxy", proxy.as_str()),
             (PORT, &port.to_string()),
         ];
-        return child::run(row, None, &variables);
+        child::run(row, None, &variables);
+        return;
     }
     // The names exist nowhere: whoever does not ask the proxy gets nowhere.
     let world = World::with(|builder| builder.login_host("login.nowhere.invalid"));

@@ -98,6 +98,8 @@ fn through_the_proxy<D: Driver>(metadata: &str, roots: &str, certificate: &str, 
         identities: vec![identity],
         assertions: None,
         certificates: None,
+        assertion_source: None,
+        certificate_source: None,
         network,
         listener: None,
     })
@@ -164,7 +166,7 @@ const HELLO_OF_TLS11: [u8; 47] = {
 };
 
 /// SEC-10, PLAT-03: a server that speaks TLS 1.1 gets no byte of the form, and no second attempt.
-pub fn sec10_plat03_a_server_of_tls11_gets_nothing<D: Driver>() {
+pub fn sec10_plat03_i12_a_server_of_tls11_gets_nothing<D: Driver>() {
     let world = World::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

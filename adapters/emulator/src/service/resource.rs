@@ -22,7 +22,7 @@ impl Service {
                 200,
                 &json!({ "value": format!("the secret called {name}"), "id": format!("https://{}/secrets/{name}", ask.host) }),
             ),
-            Err(reason) => self.unauthorized(reason),
+            Err(reason) => self.unauthorized(&ask.host, reason),
         }
     }
 
@@ -71,15 +71,20 @@ impl Service {
         }
     }
 
-    fn unauthorized(&self, reason: &str) -> Response<Vec<u8>> {
+    fn unauthorized(&self, host: &str, reason: &str) -> Response<Vec<u8>> {
         let mut response = super::json(
             401,
             &json!({ "error": { "code": "Unauthorized", "message": reason } }),
         );
         let authority = format!("https://login.microsoftonline.com/{}", self.home_tenant());
+        // Key Vault names its audience, which its clients do not know by themselves.
+        let resource = match host.ends_with(".vault.azure.net") {
+            true => ", resource=\"https://vault.azure.net\"",
+            false => "",
+        };
         for scheme in ["Bearer", MTLS_POP] {
             let challenge = format!(
-                "{scheme} authorization_uri=\"{authority}\", error=\"invalid_token\", error_description=\"{reason}\""
+                "{scheme} authorization_uri=\"{authority}\"{resource}, error=\"invalid_token\", error_description=\"{reason}\""
             );
             if let Ok(value) = HeaderValue::from_str(&challenge) {
                 response

@@ -39,7 +39,8 @@ pub(crate) fn route(role: Role, path: &str) -> Route {
             _ => Route::Nowhere,
         },
         Role::Resource => match segments.as_slice() {
-            ["secrets", name] if !name.is_empty() => Route::Secret {
+            // Key Vault's clients write the version, or nothing for the latest one.
+            ["secrets", name] | ["secrets", name, _] if !name.is_empty() => Route::Secret {
                 name: (*name).to_owned(),
             },
             _ => Route::Nowhere,

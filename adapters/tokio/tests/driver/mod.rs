@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use entra_conformance::{Driver, Setup};
 use entra_proto::{AccessToken, Body, Error, Failure, ProviderContext, TokenRequest};
-use entra_tokio::{BuildError, EntraClient};
+use entra_tokio::{Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, ResourceError};
 use tokio::runtime::Runtime;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
@@ -17,30 +17,16 @@ impl Driver for Tokio {
     type Client = EntraClient;
 
     fn build(setup: Setup) -> Result<EntraClient, BuildError> {
-        let mut builder = EntraClient::builder(setup.client).network(setup.network);
-        for identity in setup.identities {
-            builder = builder.identity(identity);
-        }
-        if let Some(provider) = setup.assertions {
-            builder = builder.assertion_provider(move |context: ProviderContext| {
-                let provider = provider.clone();
-                // The rows' providers block: they have threads of their own, as an application's would.
-                async move {
-                    match tokio::task::spawn_blocking(move || provider(context)).await {
-                        Ok(provided) => provided,
-                        Err(error) => std::panic::resume_unwind(error.into_panic()),
-                    }
-                }
-            });
-        }
-        if let Some(provider) = setup.certificates {
-            builder = builder
-                .certificate_provider(move |context: ProviderContext| ready(provider(context)));
-        }
-        if let Some(listener) = setup.listener {
-            builder = builder.observer(move |event| listener(event));
-        }
-        builder.build()
+        builder(setup).build()
+    }
+
+    fn build_second(
+        first: &EntraClient,
+        request: TokenRequest,
+        setup: Setup,
+    ) -> Result<EntraClient, BuildError> {
+        let leg = FirstLeg::new(first.clone(), request);
+        builder(setup).assertion_provider(leg).build()
     }
 
     fn token(client: &EntraClient, request: &TokenRequest) -> Result<AccessToken, Error> {
@@ -62,4 +48,46 @@ impl Driver for Tokio {
     ) -> Result<http::Response<Body>, Failure> {
         RUNTIME.block_on(client.send(token, request))
     }
+
+    fn call(
+        client: &EntraClient,
+        asking: TokenRequest,
+        audience: Audience,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, ResourceError> {
+        RUNTIME.block_on(client.resource(asking, audience).send(request))
+    }
+}
+
+fn builder(setup: Setup) -> EntraClientBuilder {
+    let mut builder = EntraClient::builder(setup.client).network(setup.network);
+    for identity in setup.identities {
+        builder = builder.identity(identity);
+    }
+    if let Some(provider) = setup.assertions {
+        builder = builder.assertion_provider(move |context: ProviderContext| {
+            let provider = provider.clone();
+            // The rows' providers block: they have threads of their own, as an application's would.
+            async move {
+                match tokio::task::spawn_blocking(move || provider(context)).await {
+                    Ok(provided) => provided,
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                }
+            }
+        });
+    }
+    if let Some(provider) = setup.certificates {
+        builder =
+            builder.certificate_provider(move |context: ProviderContext| ready(provider(context)));
+    }
+    if let Some(source) = setup.assertion_source {
+        builder = builder.assertion_source(source);
+    }
+    if let Some(source) = setup.certificate_source {
+        builder = builder.certificate_source(source);
+    }
+    if let Some(listener) = setup.listener {
+        builder = builder.observer(move |event| listener(event));
+    }
+    builder
 }

@@ -225,7 +225,8 @@ pub fn x47_a_service_whose_clock_jumps_refuses_and_that_is_all<D: Driver>() {
 pub fn x50_a_process_without_descriptors_fails_to_connect<D: Driver>() {
     if !child::is_inside() {
         let row = "x50_a_process_without_descriptors_fails_to_connect";
-        return child::run(row, Some(100), &[]);
+        child::run(row, Some(100), &[]);
+        return;
     }
     let world = World::new();
     let sent = Arc::new(AtomicUsize::new(0));
