@@ -1,5 +1,7 @@
 //! What clients, plans, steps and errors answer to whoever asks them: a driver's side of the core.
 
+use std::ops::ControlFlow;
+
 use entra_proto::*;
 
 use crate::certificates::{RSA, numbered, parsed};
@@ -135,36 +137,36 @@ fn a_driver_that_ends_a_flow_itself_has_words_for_it() {
 
 /// Runs a flow up to its first step of the kind that `pick` knows.
 #[track_caller]
-fn up_to<T>(script: &mut Script, plan: Plan, pick: impl Fn(Step) -> Result<T, Step>) -> T {
+fn up_to<T>(script: &mut Script, plan: Plan, pick: impl Fn(Step) -> ControlFlow<T, Step>) -> T {
     let mut record = crate::script::Record::default();
     let mut step = plan.start(seed(7), script.now);
     loop {
         step = match pick(step) {
-            Ok(found) => return found,
-            Err(Step::Done(done)) => panic!("it is over: {done:?}"),
-            Err(step) => script.answer(step, &mut record),
+            ControlFlow::Break(found) => return found,
+            ControlFlow::Continue(Step::Done(done)) => panic!("it is over: {done:?}"),
+            ControlFlow::Continue(step) => script.answer(step, &mut record),
         };
     }
 }
 
-fn discover_region(step: Step) -> Result<DiscoverRegion, Step> {
+fn discover_region(step: Step) -> ControlFlow<DiscoverRegion, Step> {
     match step {
-        Step::DiscoverRegion(ask) => Ok(ask),
-        step => Err(step),
+        Step::DiscoverRegion(ask) => ControlFlow::Break(ask),
+        step => ControlFlow::Continue(step),
     }
 }
 
-fn discover_instance(step: Step) -> Result<DiscoverInstance, Step> {
+fn discover_instance(step: Step) -> ControlFlow<DiscoverInstance, Step> {
     match step {
-        Step::DiscoverInstance(ask) => Ok(ask),
-        step => Err(step),
+        Step::DiscoverInstance(ask) => ControlFlow::Break(ask),
+        step => ControlFlow::Continue(step),
     }
 }
 
-fn send_request(step: Step) -> Result<SendRequest, Step> {
+fn send_request(step: Step) -> ControlFlow<SendRequest, Step> {
     match step {
-        Step::SendRequest(send) => Ok(send),
-        step => Err(step),
+        Step::SendRequest(send) => ControlFlow::Break(send),
+        step => ControlFlow::Continue(step),
     }
 }
 

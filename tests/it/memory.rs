@@ -175,3 +175,62 @@ fn run09_a_memory_stays_below_its_bounds_and_lets_go_of_what_ends_soonest() {
         assert!(served > 10, "{served}");
     }
 }
+
+/// RUN-09: all that callers can make long is counted, so that nobody fills a memory past its bound by long names.
+#[test]
+fn run09_long_names_are_counted() {
+    let long = || "x".repeat(8_000);
+    let client = client(Credential::secret(Secret::new("CANARY")));
+    let held = |request: TokenRequest| {
+        let mut script = Script::new();
+        let run = script.run(&request.plan(&client).expect("a plan"));
+        assert!(run.done.result().is_ok());
+        script.memory.bytes()
+    };
+    let app = || TokenRequest::for_app(["scope"]);
+    let plain = held(app());
+    for (what, request) in [
+        ("scope", TokenRequest::for_app([long()])),
+        ("partition", app().partition(long())),
+        ("fmi_path", app().fmi_path(long())),
+        ("assertion_fmi_path", app().assertion_fmi_path(long())),
+        (
+            "claims",
+            app().client_claims(format!("{{\"a\":\"{}\"}}", long())),
+        ),
+        ("body", app().body_parameter("name", long())),
+        ("query", app().query_parameter(long(), "value")),
+    ] {
+        assert!(held(request) >= plain + 8_000, "{what}");
+    }
+    // The token itself, of course.
+    let token = format!("CANARY{}", long());
+    let mut script = Script::new().answers([granting("Bearer", &token, ",\"expires_in\":3600")]);
+    script.run(&app().plan(&client).expect("a plan"));
+    assert!(script.memory.bytes() >= plain + 8_000 - 100);
+}
+
+/// Refresh tokens outlive everything, so they make room where they are more than half, and only there.
+#[test]
+fn run09_as_many_refresh_tokens_as_others_make_no_room() {
+    use crate::script::{ALICE, BOB, granting_user};
+    use crate::users::redeeming;
+    let client = client(Credential::secret(Secret::new("CANARY")));
+    let plan = |request: TokenRequest| request.plan(&client).expect("a plan");
+    let life = ",\"expires_in\":3600";
+    let mut script = Script::new().answers([
+        granting_user("Bearer", ALICE, 1, life),
+        granting_user("Bearer", BOB, 2, life),
+    ]);
+    // Two of each sort come, and there is room for three: an access token goes, and both users stay signed in.
+    script.memory = Memory::new(Limits {
+        entries: 3,
+        bytes: 1 << 20,
+    });
+    script.run(&plan(redeeming()));
+    script.run(&plan(redeeming()));
+    assert_eq!(script.memory.len(), 3);
+    let alice = Account::from_home_id(ALICE);
+    let run = script.run(&plan(TokenRequest::for_account(alice, ["another"])));
+    assert!(run.done.result().is_ok(), "{:?}", run.seen);
+}

@@ -4,7 +4,8 @@ use entra_proto::*;
 
 use crate::canary::assert_silent;
 use crate::certificates::{P256, RSA, numbered, parsed, thumbprint};
-use crate::script::{failure, seed, signature};
+use crate::clients::{bearer, client, plan, secret};
+use crate::script::{START, Script, answer, failure, seed, signature};
 
 #[test]
 fn i34_a_credential_prints_its_kind_and_options_alone() {
@@ -80,4 +81,89 @@ fn names_print_as_names() {
 fn a_tenant_prints_as_it_was_written() {
     let tenant = Tenant::parse("Contoso.com").expect("a tenant");
     assert_eq!(tenant.to_string(), "Contoso.com");
+}
+
+#[test]
+fn i34_secrets_and_bodies_print_that_they_are_redacted() {
+    assert_eq!(format!("{:?}", Secret::new("CANARY")), "Secret([redacted])");
+    let body = Body::from(b"CANARY".to_vec());
+    assert_eq!(format!("{body:?}"), "Body([redacted])");
+    assert!(Body::empty().expose().is_empty());
+}
+
+/// Whoever reads a log finds in each value what it is, for whom, and nothing of what it holds.
+#[test]
+fn i34_what_a_flow_goes_through_prints_what_it_is() {
+    let client = client(secret());
+    let printed = format!("{client:?}");
+    assert!(
+        printed.contains("11111111")
+            && printed.contains("contoso.com")
+            && printed.contains("westus3")
+    );
+    let plan = plan(bearer().tenant("fabrikam.com"), &client);
+    let printed = format!("{plan:?}");
+    assert!(
+        printed.contains("Plan")
+            && printed.contains("\"secret\"")
+            && printed.contains("fabrikam.com")
+    );
+    let step = plan.clone().start(seed(1), START);
+    let printed = format!("{step:?}");
+    assert!(
+        printed.contains("correlation_id") && printed.contains("First"),
+        "{printed}"
+    );
+    let run = Script::new().run(&plan);
+    let printed = format!("{:?}", run.token());
+    assert!(
+        printed.contains("Bearer") && printed.contains("Network"),
+        "{printed}"
+    );
+    assert_eq!(TokenKind::Bearer.to_string(), "Bearer");
+    assert_eq!(TokenKind::MtlsPop.to_string(), "mtls_pop");
+    let certificate = parsed(P256, 7);
+    assert_eq!(
+        format!("{certificate:?}"),
+        format!("Certificate({})", certificate.thumbprint())
+    );
+    for (request, bypasses) in [(bearer(), false), (bearer().bypassing_cache(), true)] {
+        let run = Script::new().run(&crate::clients::plan(request, &client));
+        let printed = format!("{:?}", run.flights[0]);
+        assert!(
+            printed.contains(&format!("bypass: {bypasses}")),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
+fn an_error_prints_its_facts_and_equals_one_with_the_same() {
+    let refused = |status, error: &str| {
+        let answer = answer(status, format!(r#"{{"error":"{error}"}}"#));
+        let run = Script::new()
+            .answers([answer])
+            .run(&plan(bearer(), &client(secret())));
+        run.error().clone()
+    };
+    let printed = format!("{:?}", refused(400, "invalid_client"));
+    assert!(
+        printed.contains("invalid_client") && printed.contains("400"),
+        "{printed}"
+    );
+    assert_eq!(
+        refused(400, "invalid_client"),
+        refused(400, "invalid_client")
+    );
+    // By code, by what is said, and by status.
+    assert_ne!(
+        refused(400, "invalid_client"),
+        refused(400, "invalid_grant")
+    );
+    assert_ne!(
+        refused(400, "invalid_client"),
+        refused(401, "invalid_client")
+    );
+    let tenant = |name: &str| Tenant::parse(name).expect_err("an error");
+    assert_ne!(tenant("a_b"), tenant("a_c"));
 }
