@@ -41,3 +41,8 @@ mod credential;
 
 pub use challenge::answer_challenges;
 pub use credential::{EntraCredential, cause};
+
+/// What the page for those who come from azure_identity shows is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/FROM-AZURE-IDENTITY.md")]
+struct ComingFromAzureIdentity;

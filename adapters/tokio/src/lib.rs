@@ -58,3 +58,8 @@ pub use entra_proto::{
 };
 pub use provider::{Answer, AssertionProvider, CertificateProvider, FirstLeg};
 pub use resource::Resource;
+
+/// What the page for those who come from MSAL.NET shows is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/FROM-MSAL-NET.md")]
+struct ComingFromMsalNet;
