@@ -35,6 +35,7 @@
 //! [`EntraClient::send`]: entra_tokio::EntraClient::send
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod challenge;
 mod credential;

@@ -34,6 +34,7 @@
 //! its own connections; none is ever swapped inside one.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod connector;
