@@ -309,7 +309,7 @@ proptest! {
 
 /// What is written takes the room that was made for it, so that no part of a secret stays behind in a smaller one.
 #[test]
-fn t18_the_length_of_a_document_is_known_before_it_is_written() {
+fn the_length_of_a_document_is_known_before_it_is_written() {
     for document in [
         "{}".to_owned(),
         r#"{"Unknown":[1,"two"],"AccessToken":{"a":{"secret":"S"},"b\u0001":{}}}"#.to_owned(),
