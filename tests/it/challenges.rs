@@ -103,6 +103,10 @@ fn d11_challenges_are_found_by_scheme_and_read_in_both_encodings() {
     let long = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
     assert!(ClaimsChallenge::from_json(&long(8_192)).is_ok());
     assert!(ClaimsChallenge::from_json(&long(8_193)).is_err());
+    // A whole field, 16 KiB.
+    let wide = |length: usize| format!("Basic a=\"{}\"", "x".repeat(length - 10));
+    assert_eq!(ClaimsChallenge::find([wide(16_384).as_str()]), Ok(None));
+    assert!(ClaimsChallenge::find([wide(16_385).as_str()]).is_err());
     let secret = ClaimsChallenge::from_json("{\"CANARY\":1}").expect("JSON");
     assert_silent(&secret);
     assert_eq!(

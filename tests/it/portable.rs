@@ -362,6 +362,22 @@ fn a_users_newer_tokens_replace_those_of_the_document() {
     assert!(written.contains(newer.expose()) && !written.contains(older.expose()));
 }
 
+/// An account that is there was written by somebody who knows more of the user.
+#[test]
+fn an_account_that_is_there_stays_as_it_is() {
+    let client = client(ENTRA, secret());
+    let mut script = Script::new().answers([about_user("1")]);
+    let refresh = TokenRequest::refreshing(Secret::new("CANARY-old"), ["User.Read"]);
+    script.run(&refresh.plan(&client).expect("a plan")).token();
+    let name = format!("{HOME}-login.microsoftonline.com-{TENANT}");
+    let mut before = document(&exported(&script))["Account"][&name].clone();
+    before["given_name"] = json!("Alice");
+    let written = json!({"Account": {name.as_str(): before}}).to_string();
+    let mut cache = PortableCache::read(written.as_bytes()).expect("a document");
+    cache.add_from(&script.memory, script.now);
+    assert_eq!(document(&cache)["Account"], json!({name: before}));
+}
+
 /// For whoever looks by what the schema has.
 #[test]
 fn t13_a_refresh_token_of_a_partition_is_found_there_alone() {

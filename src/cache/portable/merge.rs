@@ -296,4 +296,17 @@ mod tests {
             assert_eq!(room.0, if fits { 0 } else { 10 });
         }
     }
+
+    /// Where no more items fit, only a successor does.
+    #[test]
+    fn a_full_section_takes_successors_alone() {
+        let names = (0..DOCUMENT.members).map(|number| number.to_string());
+        let mut items: Items = names.map(|name| (name, secret(1))).collect();
+        let mut room = Room(1_000);
+        room.replace(&mut items, [].into_iter(), "new".to_owned(), secret(1));
+        assert!(!items.contains_key("new"));
+        room.replace(&mut items, ["7"].into_iter(), "new".to_owned(), secret(1));
+        assert!(items.contains_key("new") && !items.contains_key("7"));
+        assert_eq!(items.len(), DOCUMENT.members);
+    }
 }
