@@ -2,6 +2,7 @@
 //! the clock and the seed. Nothing here decides anything about Entra, and nothing here opens a connection.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod build;
 mod clock;

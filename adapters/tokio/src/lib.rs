@@ -34,6 +34,7 @@
 //! its own connections; none is ever swapped inside one.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod connector;
@@ -60,3 +61,8 @@ pub use entra_proto::{
 pub use provider::{Answer, AssertionProvider, CertificateProvider, FirstLeg};
 pub use resource::Resource;
 pub use source::HeldSource;
+
+/// What the page for those who come from MSAL.NET shows is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/FROM-MSAL-NET.md")]
+struct ComingFromMsalNet;
