@@ -101,7 +101,7 @@ impl EntraClient {
                 .spawn(move || driver::run(&this.0, renewal));
             drop(started);
         }
-        result
+        self.0.state.measured(result)
     }
 
     /// A resource, for whose tokens `request` asks, and the hosts that they may be sent to.

@@ -33,9 +33,9 @@ mod source;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
-    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, HeldToken,
-    IdentityError, Network, NetworkError, Observer, ProvidedAssertion, ProviderError, Resolve,
-    ResourceError, read_environment,
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, Exchange,
+    HeldToken, IdentityError, Metrics, Network, NetworkError, Observer, ProvidedAssertion,
+    ProviderError, Resolve, ResourceError, read_environment,
 };
 pub use entra_proto::{
     AccessToken, Account, Authority, AuthorityKind, AuthorityUrl, BearerIsolation, Body,

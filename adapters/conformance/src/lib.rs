@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use entra_adapter::{
-    AssertionSource, Audience, CertificateSource, ClientIdentity, Event, HeldToken, Network,
-    ProvidedAssertion, ProviderError, ResourceError,
+    AssertionSource, Audience, CertificateSource, ClientIdentity, Event, HeldToken, Metrics,
+    Network, ProvidedAssertion, ProviderError, ResourceError,
 };
 use entra_proto::{AccessToken, Body, Client, Error, Failure, ProviderContext, TokenRequest};
 
@@ -19,6 +19,7 @@ pub mod logs;
 mod looking;
 pub mod raw;
 pub mod rows;
+pub mod spans;
 pub mod world;
 
 pub use world::World;
@@ -55,6 +56,8 @@ pub struct Setup {
     pub network: Network,
     /// Who is told about every step.
     pub listener: Option<Listener>,
+    /// Who counts.
+    pub metrics: Option<Arc<dyn Metrics>>,
 }
 
 /// An adapter under test. Its client is cheap to clone and shared by threads.

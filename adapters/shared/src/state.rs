@@ -1,17 +1,20 @@
 //! What an adapter's client holds whatever its runtime: the settings it was built with, and what its flows share.
 
 use std::fmt;
+use std::sync::Arc;
 
 use entra_proto::{
-    AccessToken, Body, Client, Error, Limits, Memory, Plan, PortableCache, SaveCache,
+    AccessToken, Body, Client, Error, Failure, Limits, Memory, Plan, PortableCache, SaveCache,
 };
 
 use crate::build::{BuildError, check_needs};
 use crate::clock::Clock;
 use crate::identity::ClientIdentity;
+use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::observe::{Event, Observer};
 use crate::slot::Slots;
+use crate::spans::Exchanging;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::turns::{Turns, Wake};
 
@@ -32,6 +35,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Who is told about every step.
     pub observer: Option<Observer>,
+    /// Who counts tokens and exchanges.
+    pub metrics: Option<Arc<dyn Metrics>>,
     /// Whether tokens that get old are renewed in the background.
     pub background_renewal: bool,
 }
@@ -46,6 +51,7 @@ impl Settings {
             network: Network::default(),
             limits: Limits::default(),
             observer: None,
+            metrics: None,
             background_renewal: true,
         }
     }
@@ -116,7 +122,30 @@ impl<W: Wake> State<W> {
         if self.is_observed() {
             return None;
         }
-        self.memory().hit(plan, self.clock.now())
+        let token = self.memory().hit(plan, self.clock.now())?;
+        match &self.settings.metrics {
+            None => Some(token),
+            Some(_) => self.measured(Ok(token)).ok(),
+        }
+    }
+
+    /// Tells whoever counts what came of a request for a token.
+    #[expect(clippy::missing_errors_doc, reason = "it hands the result on")]
+    pub fn measured(&self, result: Result<AccessToken, Error>) -> Result<AccessToken, Error> {
+        if let Some(metrics) = &self.settings.metrics {
+            metrics.acquired(&result);
+        }
+        result
+    }
+
+    /// The answer of an exchange, told to whoever listens.
+    pub fn answered(
+        &self,
+        exchanging: Exchanging<'_>,
+        answer: &Result<http::Response<Body>, Failure>,
+    ) {
+        self.observe(|| Event::answered(answer));
+        exchanging.end(answer, self.settings.metrics.as_deref());
     }
 
     /// Remembers what a flow says, now. Whoever holds a token beside the memory looks there again.

@@ -100,7 +100,7 @@ impl EntraClient {
             // Whatever comes of it: a renewal that fails hides nothing (rule 10).
             tokio::spawn(async move { this.run(renewal).await });
         }
-        result
+        self.0.state.measured(result)
     }
 
     async fn run(&self, plan: Plan) -> (Result<AccessToken, Error>, Option<Plan>) {

@@ -47,9 +47,9 @@ mod source;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
-    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, HeldToken,
-    IdentityError, Network, NetworkError, Observer, ProvidedAssertion, ProviderError, Resolve,
-    ResourceError, read_environment,
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, Exchange,
+    HeldToken, IdentityError, Metrics, Network, NetworkError, Observer, ProvidedAssertion,
+    ProviderError, Resolve, ResourceError, read_environment,
 };
 pub use entra_proto::{
     AccessToken, Account, Authority, AuthorityKind, AuthorityUrl, BearerIsolation, Body,
@@ -66,3 +66,8 @@ pub use source::HeldSource;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/FROM-MSAL-NET.md")]
 struct ComingFromMsalNet;
+
+/// What the page about traces and metrics shows is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/OBSERVING.md")]
+struct Observing;

@@ -83,6 +83,9 @@ fn builder(setup: Setup) -> EntraClientBuilder {
     if let Some(source) = setup.certificate_source {
         builder = builder.certificate_source(source);
     }
+    if let Some(metrics) = setup.metrics {
+        builder = builder.metrics(metrics);
+    }
     if let Some(listener) = setup.listener {
         builder = builder.observer(move |event| listener(event));
     }
