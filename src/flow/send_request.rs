@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::CONTENT_ENCODING;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
 use crate::account::{Account, User};
 use crate::cache::{CacheUpdate, Entry, Note, PartitionKey, TokenKind};
@@ -170,23 +170,30 @@ fn request(flow: &Flow, uri: Uri, body: Body) -> Result<Request<Body>, http::Err
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     let mut headers = HeaderMap::with_capacity(FIXED_HEADERS.len().saturating_add(1));
-    headers.insert("client-request-id", HeaderValue::from_str(id.as_str())?);
+    headers.insert(REQUEST_ID, HeaderValue::from_str(id.as_str())?);
     for (name, value) in FIXED_HEADERS {
-        headers.insert(*name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
     *request.headers_mut() = headers;
     Ok(request)
 }
 
-/// What every token request says besides its id.
-const FIXED_HEADERS: &[(&str, &str)] = &[
-    ("accept", "application/json"),
-    ("content-type", "application/x-www-form-urlencoded"),
-    ("return-client-request-id", "true"),
-    ("x-client-sku", "entra-proto"),
-    ("x-client-ver", env!("CARGO_PKG_VERSION")),
+const REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+/// What every token request says besides its id. Names that are no text any more, which would be copied for each request.
+const FIXED_HEADERS: [(HeaderName, &str); 6] = [
+    (ACCEPT, "application/json"),
+    (CONTENT_TYPE, "application/x-www-form-urlencoded"),
+    (HeaderName::from_static("return-client-request-id"), "true"),
+    (HeaderName::from_static("x-client-sku"), "entra-proto"),
+    (
+        HeaderName::from_static("x-client-ver"),
+        env!("CARGO_PKG_VERSION"),
+    ),
     // Tells Entra that it may break a loop with 429 and `Retry-After`.
-    ("x-ms-lib-capability", "retry-after, h429"),
+    (
+        HeaderName::from_static("x-ms-lib-capability"),
+        "retry-after, h429",
+    ),
 ];
 
 impl SendRequest {
