@@ -19,11 +19,21 @@ use super::key::{ScopeSet, TokenKind};
 const MARGIN: Duration = Duration::from_secs(300);
 
 /// What is remembered under one [`PartitionKey`](super::PartitionKey). A key that nobody has written to has an empty one.
-#[derive(Clone, Default, Eq, PartialEq)]
+#[derive(Clone, Default)]
 pub struct Partition {
-    entries: Vec<Arc<Entry>>,
+    entries: Entries,
     /// Few partitions have one, and it is larger than all the rest.
     note: Option<Arc<Note>>,
+}
+
+/// Most partitions have one entry, which takes no allocation, neither to hold it nor to load it. Where there are many, whoever loads
+/// them shares them, however many they are.
+#[derive(Clone, Default)]
+enum Entries {
+    #[default]
+    None,
+    One(Arc<Entry>),
+    Many(Arc<Vec<Arc<Entry>>>),
 }
 
 /// One token that was issued, shared by the cache and by everybody who is handed it.
@@ -77,7 +87,7 @@ impl Partition {
     /// How many entries and notes there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries
+        self.entries()
             .len()
             .saturating_add(usize::from(self.note.is_some()))
     }
@@ -91,7 +101,7 @@ impl Partition {
     /// The entry that serves: one with these very scopes, else of the supersets the one that lasts longest.
     pub(crate) fn find(&self, scopes: &ScopeSet, wanted: Wanted, now: Now) -> Option<&Arc<Entry>> {
         let serving = || {
-            self.entries
+            self.entries()
                 .iter()
                 .filter(move |entry| entry.serves(wanted, now))
         };
@@ -105,7 +115,7 @@ impl Partition {
     /// Why [`find`](Self::find) found nothing.
     pub(crate) fn why_not(&self, scopes: &ScopeSet, wanted: Wanted) -> CacheOutcome {
         let fits = self
-            .entries
+            .entries()
             .iter()
             .any(|entry| entry.scopes.has_all_of(scopes));
         match wanted {
@@ -121,16 +131,38 @@ impl Partition {
     }
 
     pub(super) fn entries(&self) -> &[Arc<Entry>] {
-        &self.entries
+        match &self.entries {
+            Entries::None => &[],
+            Entries::One(entry) => std::slice::from_ref(entry),
+            Entries::Many(entries) => entries,
+        }
     }
 
     /// The entry with these very scopes.
     pub(super) fn entry(&self, scopes: &ScopeSet) -> Option<&Arc<Entry>> {
-        self.entries.iter().find(|entry| entry.scopes == *scopes)
+        self.entries().iter().find(|entry| entry.scopes == *scopes)
     }
 
     pub(super) fn remove_entry(&mut self, scopes: &ScopeSet) {
-        self.entries.retain(|entry| entry.scopes != *scopes);
+        match &mut self.entries {
+            Entries::None => {}
+            Entries::One(entry) if entry.scopes == *scopes => self.entries = Entries::None,
+            Entries::One(_) => {}
+            Entries::Many(entries) => {
+                Arc::make_mut(entries).retain(|entry| entry.scopes != *scopes);
+            }
+        }
+    }
+
+    fn add_entry(&mut self, entry: Arc<Entry>) {
+        self.entries = match std::mem::take(&mut self.entries) {
+            Entries::None => Entries::One(entry),
+            Entries::One(first) => Entries::Many(Arc::new(vec![first, entry])),
+            Entries::Many(mut entries) => {
+                Arc::make_mut(&mut entries).push(entry);
+                Entries::Many(entries)
+            }
+        };
     }
 
     pub(super) fn remove_note(&mut self) {
@@ -138,10 +170,18 @@ impl Partition {
     }
 }
 
+impl PartialEq for Partition {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries() == other.entries() && self.note == other.note
+    }
+}
+
+impl Eq for Partition {}
+
 impl fmt::Debug for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Partition")
-            .field("entries", &self.entries.len())
+            .field("entries", &self.entries().len())
             .field("note", &self.note.is_some())
             .finish()
     }
@@ -245,12 +285,7 @@ impl CacheUpdate {
         match &self.0 {
             Change::Entry(entry) => {
                 partition.remove_entry(&entry.scopes);
-                // Most partitions hold one: room for four, as a vector makes by itself, would be paid for by every tenant. Where
-                // there are more, it makes room for many at a time, so that they are not all moved for each.
-                if partition.entries.is_empty() {
-                    partition.entries.reserve_exact(1);
-                }
-                partition.entries.push(Arc::clone(entry));
+                partition.add_entry(Arc::clone(entry));
             }
             Change::Note(note) => partition.note = Some(Arc::clone(note)),
         }
