@@ -10,28 +10,59 @@ use zeroize::Zeroizing;
 
 use crate::uuid::Uuid;
 
-/// Text that must not be printed: a client secret, an assertion, a token. Clones share the text.
+/// Text that must not be printed: a client secret, an assertion, a token. Clones share the text; the first one of an issued token's
+/// copies it, since whoever is handed such a token shares it whole.
 ///
 /// ```
 /// let secret = entra_proto::Secret::new("hunter2");
 /// assert_eq!(format!("{secret:?}"), "Secret([redacted])");
 /// assert_eq!(secret.expose(), "hunter2");
 /// ```
-#[derive(Clone, Eq, PartialEq)]
-pub struct Secret(Arc<Zeroizing<Box<str>>>);
+pub struct Secret(Text);
+
+enum Text {
+    Shared(Arc<Zeroizing<Box<str>>>),
+    /// What a cache holds by the hundred thousand, in something that is shared already.
+    Sole(Zeroizing<Box<str>>),
+}
 
 impl Secret {
     /// Wraps `text`; a `String` is taken over without a copy where its capacity is its length.
     pub fn new(text: impl Into<Box<str>>) -> Self {
-        Self(Arc::new(Zeroizing::new(text.into())))
+        Self(Text::Shared(Arc::new(Zeroizing::new(text.into()))))
+    }
+
+    /// The same for what is shared with whatever holds it: an allocation less.
+    pub(crate) fn sole(text: impl Into<Box<str>>) -> Self {
+        Self(Text::Sole(Zeroizing::new(text.into())))
     }
 
     /// The text itself.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Text::Shared(text) => text,
+            Text::Sole(text) => text,
+        }
     }
 }
+
+impl Clone for Secret {
+    fn clone(&self) -> Self {
+        match &self.0 {
+            Text::Shared(text) => Self(Text::Shared(Arc::clone(text))),
+            Text::Sole(text) => Self::new(text.as_ref()),
+        }
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,6 +157,18 @@ impl fmt::Debug for Seed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sole_text_takes_no_more_than_its_place_and_its_clones_share_a_copy() {
+        assert_eq!(size_of::<Secret>(), size_of::<Box<str>>());
+        let sole = Secret::sole("hunter2");
+        let first = sole.clone();
+        let second = first.clone();
+        assert_eq!((sole.expose(), first.expose()), ("hunter2", "hunter2"));
+        assert!(!std::ptr::eq(sole.expose(), first.expose()));
+        assert!(std::ptr::eq(first.expose(), second.expose()));
+        assert!(sole == first && first != Secret::new("hunter3"));
+    }
 
     #[test]
     fn another_purpose_or_count_is_another_uuid() {

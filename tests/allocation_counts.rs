@@ -16,7 +16,7 @@ static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const START: Now = Now::new(Duration::from_secs(1_798_761_600), Duration::ZERO);
 /// What a miss costs today, saving the token in an empty memory included; the answer's own bytes are the transport's.
-const MISS: usize = 11;
+const MISS: usize = 10;
 const VAULT: &str = "https://vault.azure.net/.default";
 
 /// What comes of `work`, and how often it allocates.

@@ -61,7 +61,7 @@ impl Granted {
             Some(_) => Err(invalid(format!("the answer's {name} is no text"))),
         };
         Ok(Self {
-            token: Secret::new(token.as_ref()),
+            token: Secret::sole(token.as_ref()),
             life: Duration::from_secs(life.min(MOST_LIFE)),
             renew_in,
             refresh_token: other("refresh_token")?,

@@ -4,6 +4,7 @@
 //! does not fit together is no entry: it stays in the document and serves nobody. An item of ours has a checksum besides, so that
 //! one that was damaged is none (I31); it is no seal, since whoever can write the document can write a checksum.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,10 +34,11 @@ const ABSURD: u64 = 3_650 * 24 * 3_600;
 
 /// An access token as a document has it: times are those of the wall clock.
 #[derive(Clone, PartialEq)]
-pub(super) struct AccessToken {
+pub(super) struct AccessToken<'m> {
     pub(super) key: TokenKey,
     pub(super) scopes: ScopeSet,
-    pub(super) token: Secret,
+    /// Memory's own, so that a document that is put together takes no second copy of every token.
+    pub(super) token: Cow<'m, Secret>,
     target: Arc<str>,
     cached_at: u64,
     expires_on: u64,
@@ -47,9 +49,9 @@ pub(super) struct AccessToken {
     id_token: Option<Secret>,
 }
 
-impl AccessToken {
+impl<'m> AccessToken<'m> {
     /// What is left of an entry; none, if that is nothing.
-    pub(super) fn of(key: &TokenKey, entry: &Entry, now: Now) -> Option<Self> {
+    pub(super) fn of(key: &TokenKey, entry: &'m Entry, now: Now) -> Option<Self> {
         let left = entry.life.left(now);
         let end = now.wall().saturating_add(left);
         let cached_at = entry.life.began(now).as_secs();
@@ -62,7 +64,7 @@ impl AccessToken {
         let stored = Self {
             key: key.clone(),
             scopes: entry.scopes.clone(),
-            token: entry.token.clone(),
+            token: Cow::Borrowed(&entry.token),
             target: sorted(&entry.target).into(),
             cached_at,
             expires_on: end.as_secs(),
@@ -116,7 +118,7 @@ impl AccessToken {
             key,
             scopes,
             target,
-            token: read_token(item, "secret")?.ok_or(Odd)?,
+            token: Cow::Owned(read_token(item, "secret")?.ok_or(Odd)?),
             cached_at: seconds(item, "cached_at")?.ok_or(Odd)?,
             expires_on: seconds(item, "expires_on")?.ok_or(Odd)?,
             refresh_on: seconds(item, "refresh_on")?,
@@ -154,7 +156,7 @@ impl AccessToken {
             kind: self.key.kind,
             scopes: self.scopes.clone(),
             target: self.target.clone(),
-            token: self.token.clone(),
+            token: Secret::sole(self.token.expose()),
             life,
             renew_at_age: self
                 .refresh_on

@@ -98,7 +98,7 @@ impl PortableCache {
 
 /// What there is to add.
 struct Found<'m> {
-    access_tokens: Vec<AccessToken>,
+    access_tokens: Vec<AccessToken<'m>>,
     refresh_tokens: Vec<RefreshToken>,
     /// With the ID token that came last.
     users: BTreeMap<SignedIn, Option<(Duration, &'m Secret)>>,
@@ -143,8 +143,9 @@ impl<'m> Found<'m> {
 struct Room(usize);
 
 impl Room {
-    fn add_access_tokens(&mut self, items: &mut Items, tokens: &[AccessToken], now: Now) {
-        let mut held: BTreeMap<(TokenKey, ScopeSet), Vec<(String, AccessToken)>> = BTreeMap::new();
+    fn add_access_tokens(&mut self, items: &mut Items, tokens: &[AccessToken<'_>], now: Now) {
+        let mut held: BTreeMap<(TokenKey, ScopeSet), Vec<(String, AccessToken<'_>)>> =
+            BTreeMap::new();
         for (name, item) in items.iter() {
             if let Some(token) = look_into(item).and_then(|item| AccessToken::read(&item)) {
                 let id = (token.key.clone(), token.scopes.clone());
@@ -155,7 +156,7 @@ impl Room {
             let same = held.get(&(token.key.clone(), token.scopes.clone()));
             let same = same.map(Vec::as_slice).unwrap_or_default();
             let is_newer =
-                |held: &AccessToken| held.token != token.token && !held.outlives(token, now);
+                |held: &AccessToken<'_>| held.token != token.token && !held.outlives(token, now);
             if same.iter().all(|(_, held)| is_newer(held)) {
                 let older = same.iter().map(|(name, _)| name.as_str());
                 self.replace(items, older, token.name(), token.item());

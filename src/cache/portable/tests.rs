@@ -186,7 +186,7 @@ fn config(cases: u32) -> ProptestConfig {
     }
 }
 
-fn read(item: &Secret) -> Option<AccessToken> {
+fn read(item: &Secret) -> Option<AccessToken<'static>> {
     look_into(item).and_then(|item| AccessToken::read(&item))
 }
 
@@ -270,7 +270,7 @@ proptest! {
                 read.key == written.key && read.scopes == written.scopes && read.token == written.token,
                 "{}", item.expose()
             );
-            let left = |of: &AccessToken| of.entry(None, NOW).map(|entry| entry.life.left(NOW));
+            let left = |of: &AccessToken<'_>| of.entry(None, NOW).map(|entry| entry.life.left(NOW));
             prop_assert!(left(&read) <= left(&written), "{}", item.expose());
         }
     }

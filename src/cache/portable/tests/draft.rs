@@ -296,8 +296,9 @@ impl Remembered {
         }
     }
 
-    pub(super) fn stored(&self) -> AccessToken {
-        AccessToken::of(&self.draft.key(), &self.entry(), NOW).unwrap()
+    pub(super) fn stored(&self) -> AccessToken<'static> {
+        let entry = Box::leak(Box::new(self.entry()));
+        AccessToken::of(&self.draft.key(), entry, NOW).unwrap()
     }
 }
 
