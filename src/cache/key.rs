@@ -3,8 +3,10 @@
 //! A key compares field by field. It is never text joined by separators, which two different keys could share, and never a bare
 //! hash, which would hand out another principal's token when it collides.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,8 +46,17 @@ impl fmt::Display for TokenKind {
 }
 
 /// Where something is remembered. Equal keys, the same [`Partition`].
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct PartitionKey(Arc<Key>);
+#[derive(Clone)]
+pub struct PartitionKey(Arc<Digested>);
+
+/// A key with what a hash is made of, so that a look-up does not go over the whole key again.
+///
+/// The digest follows from the key alone, because a key meets several maps; each map makes its own hash of it, with a secret of its
+/// own. Two keys may have the same digest, so it is only where a comparison of the keys begins.
+struct Digested {
+    digest: u64,
+    key: Key,
+}
 
 #[derive(Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Key {
@@ -159,16 +170,23 @@ const PLACES: usize = 2 * size_of::<(PartitionKey, Partition)>()
 
 impl PartitionKey {
     pub(crate) fn tokens(key: TokenKey) -> Self {
-        Self(Arc::new(Key::Tokens(key)))
+        Self::of(Key::Tokens(key))
     }
 
     pub(crate) fn fact(fact: Fact) -> Self {
-        Self(Arc::new(Key::Fact(fact)))
+        Self::of(Key::Fact(fact))
+    }
+
+    fn of(key: Key) -> Self {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let digest = hasher.finish();
+        Self(Arc::new(Digested { digest, key }))
     }
 
     /// What tells the tokens here from all others, if tokens are remembered here.
     pub(super) fn of_tokens(&self) -> Option<&TokenKey> {
-        match &*self.0 {
+        match &self.0.key {
             Key::Tokens(key) => Some(key),
             Key::Fact(_) => None,
         }
@@ -176,7 +194,7 @@ impl PartitionKey {
 
     /// Whose refresh token is remembered here, if one is.
     pub(super) fn of_user(&self) -> Option<&UserKey> {
-        match &*self.0 {
+        match &self.0.key {
             Key::Fact(Fact::RefreshToken(user)) => Some(user),
             Key::Fact(Fact::Region { .. } | Fact::Instance { .. } | Fact::Throttle { .. })
             | Key::Tokens(_) => None,
@@ -185,7 +203,7 @@ impl PartitionKey {
 
     /// The same key for this account.
     pub(crate) fn with_account(&self, account: &Account) -> Self {
-        match &*self.0 {
+        match &self.0.key {
             Key::Tokens(key) => Self::tokens(TokenKey {
                 grant: GrantKey::Account(account.clone()),
                 ..key.clone()
@@ -196,7 +214,7 @@ impl PartitionKey {
 
     /// Where the refresh token of the account is remembered whose access tokens are remembered here.
     pub(crate) fn refresh_token(&self) -> Option<Self> {
-        match &*self.0 {
+        match &self.0.key {
             Key::Tokens(TokenKey {
                 grant: GrantKey::Account(account),
                 authority_kind,
@@ -216,12 +234,12 @@ impl PartitionKey {
     }
 
     pub(crate) fn is_of_refresh_token(&self) -> bool {
-        matches!(&*self.0, Key::Fact(Fact::RefreshToken(_)))
+        matches!(&self.0.key, Key::Fact(Fact::RefreshToken(_)))
     }
 
     /// The same key for another certificate.
     pub(crate) fn with_certificate(&self, certificate: Option<Thumbprint>) -> Self {
-        match &*self.0 {
+        match &self.0.key {
             Key::Tokens(key) => Self::tokens(TokenKey {
                 certificate,
                 ..key.clone()
@@ -233,7 +251,7 @@ impl PartitionKey {
     /// How many bytes the key takes, and its places in a memory.
     pub(crate) fn size(&self) -> usize {
         let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let text = match &*self.0 {
+        let text = match &self.0.key {
             Key::Tokens(key) => [
                 key.authority.len(),
                 key.tenant.len(),
@@ -266,10 +284,37 @@ impl PartitionKey {
     }
 }
 
+impl PartialEq for PartitionKey {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.0.digest == other.0.digest && self.0.key == other.0.key)
+    }
+}
+
+impl Eq for PartitionKey {}
+
+impl Hash for PartitionKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.digest);
+    }
+}
+
+impl Ord for PartitionKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.key.cmp(&other.0.key)
+    }
+}
+
+impl PartialOrd for PartitionKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl fmt::Debug for PartitionKey {
     /// Neither the partition's name, which callers take from session ids and the like, nor what they send of their own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
+        match &self.0.key {
             Key::Fact(Fact::RefreshToken(user)) => f
                 .debug_struct("RefreshToken")
                 .field("authority", &user.authority)
@@ -364,5 +409,44 @@ impl fmt::Debug for FlightKey {
             .field("scopes", &self.scopes)
             .field("bypass", &(self.bypass != Bypass::No))
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(tenant: &str) -> Key {
+        Key::Fact(Fact::Throttle {
+            client: "app".to_owned(),
+            tenant: tenant.to_owned(),
+            host: "login.example".to_owned(),
+        })
+    }
+
+    /// A digest alone would hand out another principal's token when it collides.
+    #[test]
+    fn keys_of_one_digest_are_told_from_each_other() {
+        let with = |digest, tenant| {
+            PartitionKey(Arc::new(Digested {
+                digest,
+                key: key(tenant),
+            }))
+        };
+        assert!(with(7, "a") == with(7, "a"));
+        assert!(with(7, "a") != with(7, "b"));
+        let held: std::collections::HashMap<_, _> =
+            [(with(7, "a"), "a"), (with(7, "b"), "b")].into();
+        assert_eq!(held.get(&with(7, "b")), Some(&"b"));
+        assert_eq!(held.get(&with(7, "c")), None);
+    }
+
+    #[test]
+    fn equal_keys_have_equal_digests_and_others_have_others() {
+        let of = |tenant| PartitionKey::of(key(tenant));
+        assert_eq!(of("a").0.digest, of("a").0.digest);
+        assert_ne!(of("a").0.digest, of("b").0.digest);
+        assert!(of("a") == of("a") && of("a") < of("b"));
+        assert_eq!(of("b").partial_cmp(&of("a")), Some(Ordering::Greater));
     }
 }
