@@ -303,6 +303,12 @@ impl Plan {
             .filter(|_| !decided.answer_names_key)
     }
 
+    /// Where [`Memory::hit`](crate::Memory::hit) looks for it, if it does: for drivers that keep their memory in parts.
+    #[must_use]
+    pub fn first_look(&self) -> Option<&PartitionKey> {
+        self.decided.first_look.as_ref()
+    }
+
     /// What kind of token it will bring.
     #[must_use]
     pub fn token_kind(&self) -> TokenKind {

@@ -184,6 +184,13 @@ impl PartitionKey {
         Self(Arc::new(Digested { digest, key }))
     }
 
+    /// A number that equal keys have in common, in this process: for drivers that keep their memory in parts. Other keys may have it
+    /// too, so it says which part, never which key.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.0.digest
+    }
+
     /// What tells the tokens here from all others, if tokens are remembered here.
     pub(super) fn of_tokens(&self) -> Option<&TokenKey> {
         match &self.0.key {

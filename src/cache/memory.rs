@@ -60,7 +60,8 @@ pub struct Memory {
 }
 
 /// What is held, by when it ends; the scopes name an entry, their absence the note.
-type ByEnd = BTreeSet<(Duration, PartitionKey, Option<ScopeSet>)>;
+type ByEnd = BTreeSet<Place>;
+type Place = (Duration, PartitionKey, Option<ScopeSet>);
 
 impl Memory {
     /// An empty memory.
@@ -95,7 +96,7 @@ impl Memory {
     #[must_use]
     pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
         let decided = plan.decided();
-        let partition = self.partitions.get(decided.first_look.as_ref()?)?;
+        let partition = self.partitions.get(plan.first_look()?)?;
         let entry = partition.find(&decided.scopes, plan.wanted(), now)?;
         let metadata = Metadata::of_hit(decided.correlation_id, entry.region);
         let token = AccessToken::remembered(entry, metadata, now);
@@ -149,6 +150,30 @@ impl Memory {
         room
     }
 
+    /// When what ends first ends, on the monotonic clock. For drivers that keep their memory in parts, within one bound: where this
+    /// is soonest, one is [let go](Self::let_one_go).
+    #[must_use]
+    pub fn first_end(&self) -> Option<Duration> {
+        let first = |shelf: &ByEnd| shelf.first().map(|(end, ..)| *end);
+        let (others, refresh_tokens) = (first(&self.by_end), first(&self.refresh_tokens));
+        others.into_iter().chain(refresh_tokens).min()
+    }
+
+    /// Lets go of what goes next, full or not: what has ended, if anything has.
+    pub fn let_one_go(&mut self, now: Now) {
+        let next = self
+            .next(now)
+            .map(|(_, key, scopes)| (key.clone(), scopes.clone()));
+        if let Some((key, scopes)) = next {
+            self.forget(&key, scopes.as_ref());
+        }
+    }
+
+    /// Changes how much it may hold. What is too much goes with the next [`save`](Self::save).
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Everything that is held.
     pub(super) fn partitions(&self) -> impl Iterator<Item = (&PartitionKey, &Partition)> {
         self.partitions.iter()
@@ -156,27 +181,30 @@ impl Memory {
 
     /// Lets go of what has ended and of what is too much.
     fn let_go(&mut self, now: Now) {
-        while let Some((key, scopes)) = self.too_much(now) {
-            self.forget(&key, scopes.as_ref());
+        while let Some((end, ..)) = self.next(now)
+            && (*end <= now.monotonic() || self.is_full())
+        {
+            self.let_one_go(now);
         }
     }
 
-    /// What goes next, if anything has to.
-    fn too_much(&self, now: Now) -> Option<(PartitionKey, Option<ScopeSet>)> {
+    fn is_full(&self) -> bool {
+        self.len() > self.limits.entries || self.bytes > self.limits.bytes
+    }
+
+    /// What goes next.
+    fn next(&self, now: Now) -> Option<&Place> {
         let (others, refresh_tokens) = (self.by_end.first(), self.refresh_tokens.first());
         let ended = [others, refresh_tokens]
             .into_iter()
             .flatten()
             .find(|(end, ..)| *end <= now.monotonic());
-        let full = self.len() > self.limits.entries || self.bytes > self.limits.bytes;
         let crowded = self.refresh_tokens.len() > self.by_end.len();
-        let (_, key, scopes) = match ended {
-            Some(ended) => ended,
-            None if !full => return None,
-            None if crowded => refresh_tokens.or(others)?,
-            None => others.or(refresh_tokens)?,
-        };
-        Some((key.clone(), scopes.clone()))
+        match ended {
+            Some(ended) => Some(ended),
+            None if crowded => refresh_tokens,
+            None => others,
+        }
     }
 
     fn shelf(&mut self, key: &PartitionKey) -> &mut ByEnd {

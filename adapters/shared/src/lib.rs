@@ -12,12 +12,15 @@ mod identity;
 mod metrics;
 mod network;
 mod observe;
+mod parts;
 mod provided;
 mod resource;
 mod slot;
 pub mod spans;
 mod state;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod turns;
 
@@ -29,6 +32,7 @@ pub use identity::{ClientIdentity, IdentityError};
 pub use metrics::{Exchange, Metrics};
 pub use network::{Network, NetworkError, Resolve};
 pub use observe::{Event, Observer, describe};
+pub use parts::Parts;
 pub use provided::{
     AssertionSource, CertificateSource, ProvidedAssertion, ProviderError, first_leg,
     provider_failure,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use entra_proto::{
-    AccessToken, Body, Client, Error, Failure, Limits, Memory, Plan, PortableCache, SaveCache,
+    AccessToken, Body, Client, Error, Failure, Limits, Plan, PortableCache, SaveCache,
 };
 
 use crate::build::{BuildError, check_needs};
@@ -13,6 +13,7 @@ use crate::identity::ClientIdentity;
 use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::observe::{Event, Observer};
+use crate::parts::Parts;
 use crate::slot::Slots;
 use crate::spans::Exchanging;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
@@ -70,7 +71,7 @@ impl fmt::Debug for Settings {
 #[derive(Debug)]
 pub struct State<W: Wake> {
     settings: Settings,
-    memory: Mutex<Memory>,
+    memory: Parts,
     /// What was imported last, with what is in it for others.
     portable: Mutex<PortableCache>,
     turns: Turns<W>,
@@ -96,7 +97,7 @@ impl<W: Wake> State<W> {
             certificates,
         )?;
         Ok(Self {
-            memory: Mutex::new(Memory::new(settings.limits)),
+            memory: Parts::new(settings.limits),
             portable: Mutex::new(PortableCache::empty()),
             turns: Turns::default(),
             slots: Slots::default(),
@@ -111,9 +112,10 @@ impl<W: Wake> State<W> {
         &self.settings
     }
 
-    /// The memory, locked. It is never held across anything that waits, and a panic elsewhere does not take it away.
-    pub fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is remembered.
+    #[must_use]
+    pub fn memory(&self) -> &Parts {
+        &self.memory
     }
 
     /// The token that is remembered for this plan, if there is nothing else to do for it. Where somebody listens to the steps they
@@ -122,7 +124,7 @@ impl<W: Wake> State<W> {
         if self.is_observed() {
             return None;
         }
-        let token = self.memory().hit(plan, self.clock.now())?;
+        let token = self.memory.hit(plan, self.clock.now())?;
         match &self.settings.metrics {
             None => Some(token),
             Some(_) => self.measured(Ok(token)).ok(),
@@ -150,7 +152,7 @@ impl<W: Wake> State<W> {
 
     /// Remembers what a flow says, now. Whoever holds a token beside the memory looks there again.
     pub fn save(&self, save: &SaveCache) {
-        self.memory()
+        self.memory
             .save(save.key(), save.update(), self.clock.now());
         self.slots.let_go(save.key());
     }
@@ -173,7 +175,7 @@ impl<W: Wake> State<W> {
     pub fn import_cache(&self, document: &[u8]) -> Result<usize, Error> {
         let document = PortableCache::read(document)?;
         let mut portable = self.portable();
-        let found = document.load_into(&mut self.memory(), self.clock.now());
+        let found = self.memory.load_from(&document, self.clock.now());
         self.slots.let_all_go();
         *portable = document;
         Ok(found)
@@ -182,9 +184,7 @@ impl<W: Wake> State<W> {
     /// The document that was imported last, with what is remembered now.
     pub fn export_cache(&self) -> Body {
         let mut portable = self.portable();
-        // Flows go on while the document is put together.
-        let memory = self.memory().clone();
-        portable.add_from(&memory, self.clock.now());
+        self.memory.add_to(&mut portable, self.clock.now());
         portable.write()
     }
 

@@ -2,3 +2,6 @@
 //! tries every order in which threads can meet there.
 
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How many parts a memory has. So many that two threads with a few keys each seldom meet in one.
+pub(crate) const PARTS: usize = 64;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::Memory;
 use crate::cache::key::{ScopeSet, TokenKey, UserKey};
 use crate::cache::partition::CacheUpdate;
+use crate::cache::{Memory, PartitionKey};
 use crate::secret::Secret;
 use crate::time::Now;
 
@@ -21,7 +21,15 @@ impl PortableCache {
     /// Adds what `memory` holds: access tokens, and the refresh tokens, ID tokens and accounts of users. What the document has for
     /// others stays; what it has for the same gives way to what is newer. Access tokens that have ended leave the document.
     pub fn add_from(&mut self, memory: &Memory, now: Now) {
-        let found = Found::in_memory(memory, now);
+        self.add_from_all([memory], now);
+    }
+
+    /// The same for a driver that keeps its memory in parts.
+    pub fn add_from_all<'m>(&mut self, memories: impl IntoIterator<Item = &'m Memory>, now: Now) {
+        let mut found = Found::default();
+        for memory in memories {
+            found.add(memory, now);
+        }
         self.change(ACCESS_TOKENS, |items| {
             let ended = |item: &Secret| look_into(item).is_some_and(|item| has_ended(&item, now));
             items.retain(|_, item| !ended(item));
@@ -40,6 +48,16 @@ impl PortableCache {
     /// Lets `memory` remember what makes sense to it, and says how many tokens that were. What was stored in the future, has ended,
     /// or does not say all that tells it from others is none of them; nor is what memory has longer, or has no room for.
     pub fn load_into(&self, memory: &mut Memory, now: Now) -> usize {
+        self.load_into_part(now, |_, load| load(memory))
+    }
+
+    /// The same for a driver that keeps its memory in parts: for each token that makes sense `part` is called, and calls what it is
+    /// given with the part that has the key.
+    pub fn load_into_part(
+        &self,
+        now: Now,
+        mut part: impl FnMut(&PartitionKey, &mut dyn FnMut(&mut Memory) -> bool) -> bool,
+    ) -> usize {
         let id_tokens: BTreeMap<SignedIn, Secret> = self
             .items(ID_TOKENS)
             .filter_map(|item| SignedIn::with_id_token(&look_into(item)?))
@@ -55,7 +73,8 @@ impl PortableCache {
                 continue;
             };
             let update = CacheUpdate::entry(Arc::new(entry));
-            let new = memory.adopt(&token.partition_key(), &update, now);
+            let key = token.partition_key();
+            let new = part(&key, &mut |memory| memory.adopt(&key, &update, now));
             adopted = adopted.saturating_add(usize::from(new));
         }
         for item in self.items(REFRESH_TOKENS) {
@@ -63,12 +82,14 @@ impl PortableCache {
                 continue;
             };
             let key = token.partition_key();
-            // Nobody knows whether it is newer if it does not say how old it is.
-            let newer = token.modified_by(now).is_some() || memory.load(&key).is_empty();
-            let Some(note) = token.note(now).filter(|_| newer) else {
+            let Some(update) = token.note(now).map(CacheUpdate::note) else {
                 continue;
             };
-            let new = memory.adopt(&key, &CacheUpdate::note(note), now);
+            let new = part(&key, &mut |memory| {
+                // Nobody knows whether it is newer if it does not say how old it is.
+                let newer = token.modified_by(now).is_some() || memory.load(&key).is_empty();
+                newer && memory.adopt(&key, &update, now)
+            });
             adopted = adopted.saturating_add(usize::from(new));
         }
         adopted
@@ -97,6 +118,7 @@ impl PortableCache {
 }
 
 /// What there is to add.
+#[derive(Default)]
 struct Found<'m> {
     access_tokens: Vec<AccessToken<'m>>,
     refresh_tokens: Vec<RefreshToken>,
@@ -105,16 +127,11 @@ struct Found<'m> {
 }
 
 impl<'m> Found<'m> {
-    fn in_memory(memory: &'m Memory, now: Now) -> Self {
-        let mut found = Self {
-            access_tokens: Vec::new(),
-            refresh_tokens: Vec::new(),
-            users: BTreeMap::new(),
-        };
+    fn add(&mut self, memory: &'m Memory, now: Now) {
         for (key, partition) in memory.partitions() {
             if let Some((user, note)) = key.of_user().zip(partition.note()) {
                 let token = RefreshToken::of(user, note, now);
-                found.refresh_tokens.extend(token);
+                self.refresh_tokens.extend(token);
             }
             let Some(key) = key.of_tokens() else {
                 continue;
@@ -123,9 +140,9 @@ impl<'m> Found<'m> {
                 let Some(token) = AccessToken::of(key, entry, now) else {
                     continue;
                 };
-                found.access_tokens.push(token);
+                self.access_tokens.push(token);
                 if let Some(user) = SignedIn::of(key) {
-                    let latest = found.users.entry(user).or_default();
+                    let latest = self.users.entry(user).or_default();
                     let came = entry.life.start().wall();
                     if let Some(id_token) = &entry.id_token
                         && latest.is_none_or(|(before, _)| came > before)
@@ -135,7 +152,6 @@ impl<'m> Found<'m> {
                 }
             }
         }
-        found
     }
 }
 

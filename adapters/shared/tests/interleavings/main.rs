@@ -15,6 +15,9 @@ mod sync {
     pub(crate) use std::sync::PoisonError;
 
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
+
+    /// Two, so that keys meet in one or do not.
+    pub(crate) const PARTS: usize = 2;
 }
 
 #[path = "../../src/turns.rs"]
@@ -24,6 +27,15 @@ mod sync {
     reason = "here it is nobody's interface"
 )]
 mod turns;
+
+#[path = "../../src/parts.rs"]
+#[allow(
+    dead_code,
+    unfulfilled_lint_expectations,
+    unreachable_pub,
+    reason = "here it is nobody's interface, and the adapters use the rest"
+)]
+mod parts;
 
 #[path = "../../src/state.rs"]
 #[allow(

@@ -1,9 +1,8 @@
 //! What all flows of a client share outlives a flow that panics with it in its hands.
 
-#![forbid(unsafe_code)]
-
-use entra_adapter::{Handed, Settings, State, Wake};
 use entra_proto::{Client, Credential, Secret};
+
+use crate::{Handed, Settings, State, Wake};
 
 /// Nobody waits in these tests.
 struct Nobody;
@@ -23,12 +22,16 @@ fn t29_a_panic_that_held_the_memory_costs_nobody_else_a_token() {
     let state = State::<Nobody>::new(Settings::new(client), false, false).unwrap();
     let panicked = std::thread::scope(|scope| {
         let holder = scope.spawn(|| {
-            let _held = state.memory();
-            panic!("with the memory held");
+            let mut sizes = state.memory().sizes();
+            state
+                .memory()
+                .change(&mut sizes, 0, |_| panic!("with the memory held"));
         });
         holder.join().is_err()
     });
     assert!(panicked);
     assert!(state.memory().is_empty());
     assert_eq!(state.import_cache(b"{}"), Ok(0));
+    let exported = state.export_cache();
+    assert_eq!(exported.expose(), b"{}");
 }

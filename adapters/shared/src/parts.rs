@@ -1,0 +1,168 @@
+//! The memory of a client in parts, so that threads that ask for different keys do not wait for each other. Its bounds hold for all
+//! parts together.
+
+use std::time::Duration;
+
+use entra_proto::{
+    AccessToken, CacheUpdate, Limits, Memory, Now, Partition, PartitionKey, Plan, PortableCache,
+};
+
+use crate::sync::{Mutex, MutexGuard, PARTS, PoisonError};
+
+/// What a client remembers. A panic elsewhere does not take it away.
+#[derive(Debug)]
+pub struct Parts {
+    parts: Vec<Part>,
+    /// Locked by whoever changes what is remembered, and before its part: so whoever counts never sees more than the bounds allow.
+    sizes: Mutex<Sizes>,
+    limits: Limits,
+}
+
+/// Each in cache lines of its own, which threads would take from each other otherwise.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Part(Mutex<Memory>);
+
+/// What is known of the parts without locking them.
+#[derive(Debug)]
+pub(crate) struct Sizes {
+    parts: Vec<Size>,
+    /// Of all parts.
+    entries: usize,
+    bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    entries: usize,
+    bytes: usize,
+    first_end: Option<Duration>,
+}
+
+impl Part {
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Parts {
+    /// With nothing in it.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let part = |_| Part(Mutex::new(Memory::new(limits)));
+        Self {
+            parts: (0..PARTS).map(part).collect(),
+            sizes: Mutex::new(Sizes {
+                parts: vec![Size::default(); PARTS],
+                entries: 0,
+                bytes: 0,
+            }),
+            limits,
+        }
+    }
+
+    /// What is remembered under `key`.
+    #[must_use]
+    pub fn load(&self, key: &PartitionKey) -> Partition {
+        self.parts[place(key)].lock().load(key)
+    }
+
+    /// The token that a flow of this plan would be over with at once: see [`Memory::hit`].
+    #[must_use]
+    pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
+        self.parts[place(plan.first_look()?)].lock().hit(plan, now)
+    }
+
+    /// Applies `update` under `key`, then lets go of what is too much: what has ended, and what ends soonest, whatever part it is in.
+    pub fn save(&self, key: &PartitionKey, update: &CacheUpdate, now: Now) {
+        let mut sizes = self.sizes();
+        self.change(&mut sizes, place(key), |memory| {
+            memory.save(key, update, now);
+        });
+        while sizes.entries > self.limits.entries || sizes.bytes > self.limits.bytes {
+            let place = sizes.ends_first();
+            self.change(&mut sizes, place, |memory| memory.let_one_go(now));
+        }
+    }
+
+    /// Remembers what makes sense of a document and has room, and says how many tokens that were.
+    pub fn load_from(&self, document: &PortableCache, now: Now) -> usize {
+        let mut sizes = self.sizes();
+        document.load_into_part(now, |key, load| {
+            let place = place(key);
+            let here = sizes.parts[place];
+            let room = Limits {
+                entries: self.limits.entries - sizes.entries + here.entries,
+                bytes: self.limits.bytes - sizes.bytes + here.bytes,
+            };
+            self.change(&mut sizes, place, |memory| {
+                memory.set_limits(room);
+                let new = load(memory);
+                memory.set_limits(self.limits);
+                new
+            })
+        })
+    }
+
+    /// Adds everything that is remembered to a document. Flows go on while it is put together.
+    pub fn add_to(&self, document: &mut PortableCache, now: Now) {
+        let parts: Vec<Memory> = self.parts.iter().map(|part| part.lock().clone()).collect();
+        document.add_from_all(&parts, now);
+    }
+
+    /// How many tokens and notes are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sizes().entries
+    }
+
+    /// Whether nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many bytes are remembered, as far as the core can count them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.sizes().bytes
+    }
+
+    /// Changes a part, and counts what it holds then.
+    pub(crate) fn change<T>(
+        &self,
+        sizes: &mut Sizes,
+        place: usize,
+        change: impl FnOnce(&mut Memory) -> T,
+    ) -> T {
+        let mut memory = self.parts[place].lock();
+        let changed = change(&mut memory);
+        let now = Size {
+            entries: memory.len(),
+            bytes: memory.bytes(),
+            first_end: memory.first_end(),
+        };
+        let before = std::mem::replace(&mut sizes.parts[place], now);
+        sizes.entries = sizes.entries + now.entries - before.entries;
+        sizes.bytes = sizes.bytes + now.bytes - before.bytes;
+        changed
+    }
+
+    pub(crate) fn sizes(&self) -> MutexGuard<'_, Sizes> {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sizes {
+    /// The part with what ends first of all.
+    fn ends_first(&self) -> usize {
+        let ends = self.parts.iter().enumerate();
+        let ends = ends.filter_map(|(place, size)| Some((size.first_end?, place)));
+        ends.min().map_or(0, |(_, place)| place)
+    }
+}
+
+fn place(key: &PartitionKey) -> usize {
+    // The remainder is less than the number of parts.
+    (key.digest() % PARTS as u64) as usize
+}
