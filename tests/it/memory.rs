@@ -326,3 +326,96 @@ fn run09_as_many_refresh_tokens_as_others_make_no_room() {
     let run = script.run(&plan(TokenRequest::for_account(alice, ["another"])));
     assert!(run.done.result().is_ok(), "{:?}", run.seen);
 }
+
+/// RUN-09: a driver that keeps its memory in parts learns where to make room, and makes it there one by one: what has ended first,
+/// then what ends soonest; but refresh tokens where they are more than half.
+#[test]
+fn run09_a_part_of_a_memory_says_what_ends_first_and_lets_one_go_at_a_time() {
+    use crate::script::{ALICE, BOB, granting_user};
+    use crate::users::redeeming;
+    let client = client(Credential::secret(Secret::new("CANARY")));
+    let plan = |request: TokenRequest| request.plan(&client).expect("a plan");
+    let life = |seconds: u64| format!(",\"expires_in\":{seconds}");
+    // Two users' refresh tokens and three tokens.
+    let mut script = Script::new().answers([
+        granting_user("Bearer", ALICE, 1, &life(0)),
+        granting_user("Bearer", BOB, 2, &life(0)),
+        granting("Bearer", "CANARY-a", &life(3_000)),
+        granting("Bearer", "CANARY-b", &life(2_000)),
+        granting("Bearer", "CANARY-c", &life(4_000)),
+    ]);
+    assert_eq!(script.memory.first_end(), None);
+    script.memory.let_one_go(START);
+    for request in [redeeming(), redeeming()]
+        .into_iter()
+        .chain(["a", "b", "c"].map(|scope| TokenRequest::for_app([scope])))
+    {
+        script.run(&plan(request)).token();
+    }
+    let refresh_token = seconds(90 * 24 * 3_600);
+    let (now, later) = (START, START.after(seconds(4_000)));
+    for (now, expected) in [
+        // With one token left, the refresh tokens are more than half.
+        (now, vec![2_000, 3_000, 4_000, 4_000]),
+        // But it has ended.
+        (later, vec![2_000, 3_000, 4_000]),
+    ] {
+        let mut memory = script.memory.clone();
+        let mut expected: Vec<_> = expected.into_iter().map(seconds).collect();
+        expected.resize(5, refresh_token);
+        for (gone, expected) in expected.into_iter().enumerate() {
+            let end = memory.first_end().map(|end| end - START.monotonic());
+            assert_eq!((memory.len(), end), (5 - gone, Some(expected)), "{now:?}");
+            memory.let_one_go(now);
+        }
+        assert!(memory.is_empty() && memory.bytes() == 0 && memory.first_end().is_none());
+    }
+    // What may be held changes with the bounds.
+    let mut memory = script.memory.clone();
+    memory.set_limits(Limits {
+        entries: 3,
+        ..Limits::default()
+    });
+    std::mem::swap(&mut script.memory, &mut memory);
+    script.run(&plan(TokenRequest::for_app(["d"]))).token();
+    assert_eq!((script.memory.len(), memory.len()), (3, 5));
+}
+
+/// A document is made of all parts of a memory, and goes into the part that has the key.
+#[test]
+fn a_memory_in_parts_is_one_in_a_document() {
+    let client = client(Credential::secret(Secret::new("CANARY")));
+    let plan = |number: u64| {
+        let request = TokenRequest::for_app(["scope"]).tenant(format!("t{number}.example"));
+        request.plan(&client).expect("a plan")
+    };
+    let place = |plan: &Plan| {
+        let key = plan.first_look().expect("a key");
+        usize::from(key.digest().is_multiple_of(2))
+    };
+    let mut scripts = [Script::new(), Script::new()];
+    for number in 0..20 {
+        let plan = plan(number);
+        scripts[place(&plan)].run(&plan).token();
+    }
+    let mut cache = PortableCache::empty();
+    cache.add_from_all(scripts.iter().map(|script| &script.memory), START);
+    let mut parts = [Memory::default(), Memory::default()];
+    let found = cache.load_into_part(START, |key, load| {
+        load(&mut parts[usize::from(key.digest().is_multiple_of(2))])
+    });
+    assert_eq!(found, 20);
+    for (script, part) in scripts.iter().zip(&parts) {
+        assert!(part.len() == script.memory.len() && !part.is_empty());
+    }
+    for number in 0..20 {
+        let plan = plan(number);
+        assert!(parts[place(&plan)].hit(&plan, START).is_some());
+        assert!(parts[1 - place(&plan)].hit(&plan, START).is_none());
+    }
+    // What was there already is no news.
+    let again = cache.load_into_part(START, |key, load| {
+        load(&mut parts[usize::from(key.digest().is_multiple_of(2))])
+    });
+    assert_eq!(again, 0);
+}
