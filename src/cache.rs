@@ -11,4 +11,4 @@ pub use partition::{CacheUpdate, Partition};
 pub use portable::PortableCache;
 
 pub(crate) use key::{Bypass, Fact, Further, GrantKey, ScopeSet, TokenKey};
-pub(crate) use partition::{Entry, Note, Wanted};
+pub(crate) use partition::{About, Beside, Entry, Issued, Note, Wanted};

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::authority::Tenant;
 use crate::cache::{
-    Bypass, FlightKey, Further, GrantKey, PartitionKey, ScopeSet, TokenKey, TokenKind, Wanted,
+    About, Bypass, FlightKey, Further, GrantKey, PartitionKey, ScopeSet, TokenKey, TokenKind,
+    Wanted,
 };
 use crate::certificate::{Certificate, Thumbprint};
 use crate::client::{BearerIsolation, Client, Configuration};
@@ -54,8 +55,8 @@ pub(crate) struct Decided {
     pub(crate) kind: TokenKind,
     pub(crate) tenant: Option<Tenant>,
     pub(crate) scopes: ScopeSet,
-    /// The scopes asked for, as they are spelled.
-    pub(crate) target: Arc<str>,
+    /// What the token will be about.
+    pub(crate) about: Arc<About>,
     /// As the body has them.
     pub(crate) scope_text: String,
     /// As the body has them, capabilities merged.
@@ -142,8 +143,12 @@ impl TokenRequest {
                 client: client.clone(),
                 correlation_id: self.correlation_id.as_deref().and_then(Uuid::parse),
                 kind,
+                about: Arc::new(About {
+                    kind,
+                    scopes: scopes.set.clone(),
+                    target: scopes.target,
+                }),
                 scopes: scopes.set,
-                target: scopes.target,
                 scope_text: scopes.text,
                 claims,
                 answer_names_key,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::Account;
-use crate::cache::{Entry, TokenKind};
+use crate::cache::{Entry, Issued, TokenKind};
 use crate::certificate::Certificate;
 use crate::metadata::Metadata;
 use crate::region::Region;
@@ -23,7 +23,8 @@ use crate::time::Now;
 #[derive(Clone, Eq, PartialEq)]
 pub struct AccessToken {
     /// Shared with the cache and with whoever else was handed it, so that a hit copies nothing.
-    pub(crate) entry: Arc<Entry>,
+    pub(crate) issued: Arc<Issued>,
+    pub(crate) kind: TokenKind,
     pub(crate) source: TokenSource,
     pub(crate) expires_in: Duration,
     pub(crate) expires_at: Duration,
@@ -44,15 +45,16 @@ pub enum TokenSource {
 
 impl AccessToken {
     /// A token that was remembered, as it is handed out now.
-    pub(crate) fn remembered(entry: &Arc<Entry>, metadata: Metadata, now: Now) -> Self {
-        let left = entry.life.left(now);
+    pub(crate) fn remembered(entry: &Entry, metadata: Metadata, now: Now) -> Self {
+        let left = entry.issued.life.left(now);
         Self {
             source: TokenSource::Cache,
             expires_in: left,
             expires_at: now.wall().saturating_add(left),
-            renewal_due: entry.renewal_is_due(now),
+            renewal_due: entry.issued.renewal_is_due(now),
             refresh_token: None,
-            entry: Arc::clone(entry),
+            issued: Arc::clone(&entry.issued),
+            kind: entry.about.kind,
             metadata,
         }
     }
@@ -60,13 +62,13 @@ impl AccessToken {
     /// The token's text.
     #[must_use]
     pub fn secret(&self) -> &Secret {
-        &self.entry.token
+        &self.issued.token
     }
 
     /// The kind, which is also the scheme of the `Authorization` header.
     #[must_use]
     pub fn token_type(&self) -> TokenKind {
-        self.entry.kind
+        self.kind
     }
 
     /// Whether it was fetched or remembered.
@@ -79,7 +81,7 @@ impl AccessToken {
     /// transport it came (rule 2).
     #[must_use]
     pub fn binding_certificate(&self) -> Option<&Certificate> {
-        self.entry.certificate.as_ref()
+        self.issued.certificate()
     }
 
     /// How long it lives from the moment it was handed out.
@@ -104,7 +106,7 @@ impl AccessToken {
     /// its renewal is not due. For drivers that keep a token beside the memory.
     #[must_use]
     pub fn serves(&self, now: Now) -> bool {
-        self.entry.serves_as_it_is(now)
+        self.issued.serves_as_it_is(now)
     }
 
     /// The region whose endpoint issued it.
@@ -123,7 +125,7 @@ impl AccessToken {
     /// [`TokenRequest::for_account`](crate::TokenRequest::for_account), whose tokens are always of the account asked for.
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
-        self.entry.account.as_ref()
+        self.issued.account()
     }
 
     /// The refresh token that came with it, if the grant brings one. It is remembered for the account, but not that of a token on
@@ -136,7 +138,7 @@ impl AccessToken {
     /// The ID token that came with it, not validated: it tells the client about the user, it authorizes nothing.
     #[must_use]
     pub fn id_token(&self) -> Option<&Secret> {
-        self.entry.id_token.as_ref()
+        self.issued.id_token()
     }
 
     /// How the flow went that handed it out.
@@ -161,9 +163,9 @@ impl AccessToken {
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
-            .field("kind", &self.entry.kind)
+            .field("kind", &self.kind)
             .field("source", &self.source)
-            .field("binding_certificate", &self.entry.certificate)
+            .field("binding_certificate", &self.binding_certificate())
             .field("expires_in", &self.expires_in)
             .field("metadata", &self.metadata)
             .finish_non_exhaustive()

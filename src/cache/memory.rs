@@ -11,7 +11,7 @@ use crate::time::Now;
 use crate::token::AccessToken;
 
 use super::key::{PartitionKey, ScopeSet};
-use super::partition::{CacheUpdate, Change, Partition};
+use super::partition::{CacheUpdate, Change, Entry, Partition};
 
 /// How many tokens of one partition another process may leave behind: nobody asks for so many sets of scopes, and every look-up
 /// goes through them all.
@@ -106,13 +106,17 @@ impl Memory {
     /// Applies `update` under `key`, then lets go of what has ended and of what is too much.
     pub fn save(&mut self, key: &PartitionKey, update: &CacheUpdate, now: Now) {
         match update.change() {
-            Change::Entry(entry) => self.forget(key, Some(&entry.scopes)),
+            Change::Entry(entry) => self.forget(key, Some(&entry.about.scopes)),
             Change::Note(_) => self.forget(key, None),
         }
         let partition = self.partitions.entry(key.clone()).or_default();
         update.apply(partition);
         let (end, scopes, size) = match update.change() {
-            Change::Entry(entry) => (entry.end(), Some(entry.scopes.clone()), entry.size()),
+            Change::Entry(entry) => (
+                entry.issued.end(),
+                Some(entry.about.scopes.clone()),
+                entry.size(),
+            ),
             Change::Note(note) => (note.end(), None, note.size()),
         };
         self.shelf(key).insert((end, key.clone(), scopes));
@@ -126,8 +130,9 @@ impl Memory {
         let held = self.partitions.get(key);
         let (held, new, size) = match update.change() {
             Change::Entry(entry) => {
-                let held = held.and_then(|held| held.entry(&entry.scopes));
-                (held.map(|held| held.end()), entry.end(), entry.size())
+                let held = held.and_then(|held| held.entry(&entry.about.scopes));
+                let end = |entry: &Entry| entry.issued.end();
+                (held.map(end), end(entry), entry.size())
             }
             Change::Note(note) => {
                 let held = held.and_then(Partition::note);
@@ -223,7 +228,7 @@ impl Memory {
         let held = match scopes {
             Some(scopes) => partition
                 .entry(scopes)
-                .map(|entry| (entry.end(), entry.size())),
+                .map(|entry| (entry.issued.end(), entry.size())),
             None => partition.note().map(|note| (note.end(), note.size())),
         };
         let Some((end, size)) = held else {

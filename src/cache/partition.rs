@@ -11,12 +11,14 @@ use crate::error::Error;
 use crate::metadata::CacheOutcome;
 use crate::region::Region;
 use crate::secret::Secret;
-use crate::time::{Now, Span};
+use crate::time::{Now, Span, nanos};
 
 use super::key::{ScopeSet, TokenKind};
 
 /// How long before its end a token stops to serve (rule 10).
 const MARGIN: Duration = Duration::from_secs(300);
+/// The age that no token reaches.
+const NEVER: u64 = u64::MAX;
 
 /// What is remembered under one [`PartitionKey`](super::PartitionKey). A key that nobody has written to has an empty one.
 #[derive(Clone, Default)]
@@ -32,24 +34,44 @@ pub struct Partition {
 enum Entries {
     #[default]
     None,
-    One(Arc<Entry>),
-    Many(Arc<Vec<Arc<Entry>>>),
+    One(Entry),
+    Many(Arc<Vec<Entry>>),
 }
 
-/// One token that was issued, shared by the cache and by everybody who is handed it.
-#[derive(Eq, PartialEq)]
+/// One token as it is remembered. Clones share it.
+#[derive(Clone, Eq, PartialEq)]
 pub(crate) struct Entry {
+    pub(crate) about: Arc<About>,
+    /// Where it was issued.
+    pub(crate) region: Option<Region>,
+    pub(crate) issued: Arc<Issued>,
+}
+
+/// What tokens for the same have in common, whoever's they are.
+#[derive(Eq, Hash, PartialEq)]
+pub(crate) struct About {
     pub(crate) kind: TokenKind,
     pub(crate) scopes: ScopeSet,
     /// The scopes as they were spelled: MSAL for Python, which reads them in a portable cache, tells letters by their case.
     pub(crate) target: Arc<str>,
+}
+
+/// What was issued, shared by the cache and by everybody who is handed it. There is one for each token, so it is kept small.
+#[derive(Eq, PartialEq)]
+pub(crate) struct Issued {
     pub(crate) token: Secret,
     pub(crate) life: Span,
-    /// The age from which renewing is due, jitter included.
-    pub(crate) renew_at_age: Option<Duration>,
+    /// The age from which renewing is due in nanoseconds, jitter included; one that no token reaches, if none was named.
+    renew_at_age: u64,
+    /// Most tokens have nothing of it.
+    beside: Option<Box<Beside>>,
+}
+
+/// What comes beside a token, of some kinds.
+#[derive(Default, Eq, PartialEq)]
+pub(crate) struct Beside {
     /// The certificate that a PoP token is bound to.
     pub(crate) certificate: Option<Certificate>,
-    pub(crate) region: Option<Region>,
     /// A user's tokens come with what tells the client about the user.
     pub(crate) id_token: Option<Secret>,
     pub(crate) account: Option<Account>,
@@ -99,17 +121,19 @@ impl Partition {
     }
 
     /// The entry that serves: one with these very scopes, else of the supersets the one that lasts longest.
-    pub(crate) fn find(&self, scopes: &ScopeSet, wanted: Wanted, now: Now) -> Option<&Arc<Entry>> {
+    pub(crate) fn find(&self, scopes: &ScopeSet, wanted: Wanted, now: Now) -> Option<&Entry> {
         let serving = || {
             self.entries()
                 .iter()
-                .filter(move |entry| entry.serves(wanted, now))
+                .filter(move |entry| entry.issued.serves(wanted, now))
         };
-        serving().find(|entry| entry.scopes == *scopes).or_else(|| {
-            serving()
-                .filter(|entry| entry.scopes.has_all_of(scopes))
-                .max_by_key(|entry| entry.life.left(now))
-        })
+        serving()
+            .find(|entry| entry.about.scopes == *scopes)
+            .or_else(|| {
+                serving()
+                    .filter(|entry| entry.about.scopes.has_all_of(scopes))
+                    .max_by_key(|entry| entry.issued.life.left(now))
+            })
     }
 
     /// Why [`find`](Self::find) found nothing.
@@ -117,7 +141,7 @@ impl Partition {
         let fits = self
             .entries()
             .iter()
-            .any(|entry| entry.scopes.has_all_of(scopes));
+            .any(|entry| entry.about.scopes.has_all_of(scopes));
         match wanted {
             Wanted::Since(_) => CacheOutcome::Bypassed,
             Wanted::Fresh => CacheOutcome::Renewed,
@@ -130,7 +154,7 @@ impl Partition {
         self.note.as_ref()
     }
 
-    pub(super) fn entries(&self) -> &[Arc<Entry>] {
+    pub(super) fn entries(&self) -> &[Entry] {
         match &self.entries {
             Entries::None => &[],
             Entries::One(entry) => std::slice::from_ref(entry),
@@ -139,22 +163,24 @@ impl Partition {
     }
 
     /// The entry with these very scopes.
-    pub(super) fn entry(&self, scopes: &ScopeSet) -> Option<&Arc<Entry>> {
-        self.entries().iter().find(|entry| entry.scopes == *scopes)
+    pub(super) fn entry(&self, scopes: &ScopeSet) -> Option<&Entry> {
+        self.entries()
+            .iter()
+            .find(|entry| entry.about.scopes == *scopes)
     }
 
     pub(super) fn remove_entry(&mut self, scopes: &ScopeSet) {
         match &mut self.entries {
             Entries::None => {}
-            Entries::One(entry) if entry.scopes == *scopes => self.entries = Entries::None,
+            Entries::One(entry) if entry.about.scopes == *scopes => self.entries = Entries::None,
             Entries::One(_) => {}
             Entries::Many(entries) => {
-                Arc::make_mut(entries).retain(|entry| entry.scopes != *scopes);
+                Arc::make_mut(entries).retain(|entry| entry.about.scopes != *scopes);
             }
         }
     }
 
-    fn add_entry(&mut self, entry: Arc<Entry>) {
+    fn add_entry(&mut self, entry: Entry) {
         self.entries = match std::mem::take(&mut self.entries) {
             Entries::None => Entries::One(entry),
             Entries::One(first) => Entries::Many(Arc::new(vec![first, entry])),
@@ -187,7 +213,37 @@ impl fmt::Debug for Partition {
     }
 }
 
-impl Entry {
+impl Issued {
+    pub(crate) fn new(
+        token: Secret,
+        life: Span,
+        renew_at_age: Option<Duration>,
+        beside: Beside,
+    ) -> Self {
+        Self {
+            token,
+            life,
+            renew_at_age: renew_at_age.map_or(NEVER, nanos),
+            beside: (beside != Beside::default()).then(|| Box::new(beside)),
+        }
+    }
+
+    pub(crate) fn certificate(&self) -> Option<&Certificate> {
+        self.beside.as_ref()?.certificate.as_ref()
+    }
+
+    pub(crate) fn id_token(&self) -> Option<&Secret> {
+        self.beside.as_ref()?.id_token.as_ref()
+    }
+
+    pub(crate) fn account(&self) -> Option<&Account> {
+        self.beside.as_ref()?.account.as_ref()
+    }
+
+    pub(crate) fn renew_at_age(&self) -> Option<Duration> {
+        (self.renew_at_age != NEVER).then(|| Duration::from_nanos(self.renew_at_age))
+    }
+
     /// Whether whoever holds it may go on using it without asking again.
     pub(crate) fn serves_as_it_is(&self, now: Now) -> bool {
         self.serves(Wanted::Fresh, now)
@@ -205,7 +261,7 @@ impl Entry {
 
     pub(crate) fn renewal_is_due(&self, now: Now) -> bool {
         let age = self.life.length().saturating_sub(self.life.left(now));
-        self.renew_at_age.is_some_and(|due| age >= due)
+        self.renew_at_age().is_some_and(|due| age >= due)
     }
 
     /// When it ends on the monotonic clock.
@@ -213,21 +269,24 @@ impl Entry {
         self.life.start().after(self.life.length()).monotonic()
     }
 
-    pub(super) fn size(&self) -> usize {
-        let certificate = self
-            .certificate
-            .as_ref()
-            .map_or(0, |certificate| certificate.der().len());
+    fn size(&self) -> usize {
+        let certificate = self.certificate().map_or(0, |of| of.der().len());
+        let id_token = self.id_token().map_or(0, |token| token.expose().len());
+        let beside = self.beside.as_ref().map_or(0, |_| size_of::<Beside>());
         size_of::<Self>()
             .saturating_add(self.token.expose().len())
-            .saturating_add(self.scopes.size())
-            .saturating_add(self.target.len())
-            .saturating_add(
-                self.id_token
-                    .as_ref()
-                    .map_or(0, |token| token.expose().len()),
-            )
+            .saturating_add(beside)
             .saturating_add(certificate)
+            .saturating_add(id_token)
+    }
+}
+
+impl Entry {
+    pub(super) fn size(&self) -> usize {
+        size_of::<About>()
+            .saturating_add(self.about.scopes.size())
+            .saturating_add(self.about.target.len())
+            .saturating_add(self.issued.size())
     }
 }
 
@@ -267,12 +326,12 @@ pub struct CacheUpdate(Change);
 
 #[derive(Clone, Eq, PartialEq)]
 pub(super) enum Change {
-    Entry(Arc<Entry>),
+    Entry(Entry),
     Note(Arc<Note>),
 }
 
 impl CacheUpdate {
-    pub(crate) const fn entry(entry: Arc<Entry>) -> Self {
+    pub(crate) const fn entry(entry: Entry) -> Self {
         Self(Change::Entry(entry))
     }
 
@@ -284,8 +343,8 @@ impl CacheUpdate {
     pub fn apply(&self, partition: &mut Partition) {
         match &self.0 {
             Change::Entry(entry) => {
-                partition.remove_entry(&entry.scopes);
-                partition.add_entry(Arc::clone(entry));
+                partition.remove_entry(&entry.about.scopes);
+                partition.add_entry(entry.clone());
             }
             Change::Note(note) => partition.note = Some(Arc::clone(note)),
         }

@@ -1,7 +1,5 @@
 //! The end: the token or the error, and maybe a renewal worth doing.
 
-use std::sync::Arc;
-
 use crate::cache::Entry;
 use crate::error::Error;
 use crate::metadata::{CacheOutcome, Metadata};
@@ -34,7 +32,7 @@ pub(super) fn granted(token: AccessToken) -> Step {
 }
 
 /// A hit. A PoP token goes out with the certificate that it was stored with, not with one that was offered (rule 10).
-pub(super) fn remembered(flow: &Flow, entry: &Arc<Entry>, now: Now) -> Step {
+pub(super) fn remembered(flow: &Flow, entry: &Entry, now: Now) -> Step {
     let metadata = Metadata {
         correlation_id: flow.decided().correlation_id,
         region: entry.region,

@@ -7,7 +7,7 @@ use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
 use crate::account::{Account, User};
-use crate::cache::{CacheUpdate, Entry, Note, PartitionKey, TokenKind};
+use crate::cache::{Beside, CacheUpdate, Entry, Issued, Note, PartitionKey, TokenKind};
 use crate::certificate::Certificate;
 use crate::error::{Code, Error, Failure, FailureKind};
 use crate::plan::{Reading, Way};
@@ -269,23 +269,24 @@ impl SendRequest {
             certificate.not_after().saturating_sub(now.wall())
         });
         let life = granted.life.min(certificate_left);
-        let entry = Arc::new(Entry {
-            kind: decided.kind,
-            scopes: decided.scopes.clone(),
-            target: decided.target.clone(),
-            token: granted.token,
-            life: Span::new(now, life),
-            renew_at_age: granted
-                .renew_in
-                .map(|renew_in| jittered(&flow, renew_in))
-                .filter(|age| *age < life),
+        let renew_at_age = granted
+            .renew_in
+            .map(|renew_in| jittered(&flow, renew_in))
+            .filter(|age| *age < life);
+        let beside = Beside {
             certificate,
-            region: flow.region(),
             id_token: granted.id_token,
             account,
-        });
+        };
+        let issued = Issued::new(granted.token, Span::new(now, life), renew_at_age, beside);
+        let entry = Entry {
+            about: Arc::clone(&decided.about),
+            region: flow.region(),
+            issued: Arc::new(issued),
+        };
         let token = AccessToken {
-            entry: Arc::clone(&entry),
+            issued: Arc::clone(&entry.issued),
+            kind: decided.kind,
             source: TokenSource::Network,
             expires_in: life,
             expires_at: now.wall().saturating_add(life),

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crate::authority::Authority;
 use crate::cache::PartitionKey;
 use crate::cache::key::{Further, GrantKey, ScopeSet, TokenKey};
-use crate::cache::partition::Entry;
+use crate::cache::partition::{About, Beside, Entry, Issued};
 use crate::certificate::{Certificate, Thumbprint};
 use crate::region::Region;
 use crate::secret::Secret;
@@ -52,26 +52,27 @@ pub(super) struct AccessToken<'m> {
 impl<'m> AccessToken<'m> {
     /// What is left of an entry; none, if that is nothing.
     pub(super) fn of(key: &TokenKey, entry: &'m Entry, now: Now) -> Option<Self> {
-        let left = entry.life.left(now);
+        let issued = &entry.issued;
+        let left = issued.life.left(now);
         let end = now.wall().saturating_add(left);
-        let cached_at = entry.life.began(now).as_secs();
-        let refresh_on = entry.renew_at_age.map(|age| {
-            let left_then = entry.life.length().saturating_sub(age);
+        let cached_at = issued.life.began(now).as_secs();
+        let refresh_on = issued.renew_at_age().map(|age| {
+            let left_then = issued.life.length().saturating_sub(age);
             end.saturating_sub(left_then).as_secs()
         });
         let in_schema =
             matches!(key.grant, GrantKey::Account(_)) && names::extension(key).is_empty();
         let stored = Self {
             key: key.clone(),
-            scopes: entry.scopes.clone(),
-            token: Cow::Borrowed(&entry.token),
-            target: sorted(&entry.target).into(),
+            scopes: entry.about.scopes.clone(),
+            token: Cow::Borrowed(&issued.token),
+            target: sorted(&entry.about.target).into(),
             cached_at,
             expires_on: end.as_secs(),
             refresh_on,
-            certificate: entry.certificate.clone(),
+            certificate: issued.certificate().cloned(),
             region: entry.region,
-            id_token: entry.id_token.clone().filter(|_| !in_schema),
+            id_token: issued.id_token().filter(|_| !in_schema).cloned(),
         };
         (stored.expires_on > now.wall().as_secs()).then_some(stored)
     }
@@ -152,20 +153,24 @@ impl<'m> AccessToken<'m> {
             GrantKey::Account(account) => Some(account.clone()),
             GrantKey::App | GrantKey::OnBehalfOf(_) | GrantKey::Once => None,
         };
-        Some(Entry {
-            kind: self.key.kind,
-            scopes: self.scopes.clone(),
-            target: self.target.clone(),
-            token: Secret::sole(self.token.expose()),
-            life,
-            renew_at_age: self
-                .refresh_on
-                .map(|moment| Duration::from_secs(moment).saturating_sub(life.start().wall()))
-                .filter(|age| *age < life.length()),
+        let renew_at_age = self
+            .refresh_on
+            .map(|moment| Duration::from_secs(moment).saturating_sub(life.start().wall()))
+            .filter(|age| *age < life.length());
+        let beside = Beside {
             certificate: self.certificate.clone(),
-            region: self.region,
             id_token: self.id_token.as_ref().or(id_token).cloned(),
             account,
+        };
+        let token = Secret::sole(self.token.expose());
+        Some(Entry {
+            about: Arc::new(About {
+                kind: self.key.kind,
+                scopes: self.scopes.clone(),
+                target: self.target.clone(),
+            }),
+            region: self.region,
+            issued: Arc::new(Issued::new(token, life, renew_at_age, beside)),
         })
     }
 
@@ -246,7 +251,7 @@ impl<'m> AccessToken<'m> {
 
     /// Of two tokens that serve for the same, whether this one lives at least as long.
     pub(super) fn outlives(&self, other: &Self, now: Now) -> bool {
-        let end = |of: &Self| of.entry(None, now).map(|entry| entry.life.left(now));
+        let end = |of: &Self| of.entry(None, now).map(|entry| entry.issued.life.left(now));
         end(self) >= end(other)
     }
 

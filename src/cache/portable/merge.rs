@@ -1,7 +1,6 @@
 //! Between document and memory: what memory holds is added to the document, and what makes sense of the document to memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::key::{ScopeSet, TokenKey, UserKey};
@@ -72,7 +71,7 @@ impl PortableCache {
             let Some(entry) = token.entry(id_token, now) else {
                 continue;
             };
-            let update = CacheUpdate::entry(Arc::new(entry));
+            let update = CacheUpdate::entry(entry);
             let key = token.partition_key();
             let new = part(&key, &mut |memory| memory.adopt(&key, &update, now));
             adopted = adopted.saturating_add(usize::from(new));
@@ -143,8 +142,8 @@ impl<'m> Found<'m> {
                 self.access_tokens.push(token);
                 if let Some(user) = SignedIn::of(key) {
                     let latest = self.users.entry(user).or_default();
-                    let came = entry.life.start().wall();
-                    if let Some(id_token) = &entry.id_token
+                    let came = entry.issued.life.start().wall();
+                    if let Some(id_token) = entry.issued.id_token()
                         && latest.is_none_or(|(before, _)| came > before)
                     {
                         *latest = Some((came, id_token));

@@ -10,7 +10,7 @@ use proptest::test_runner::RngSeed;
 
 use crate::account::Account;
 use crate::cache::key::{GrantKey, UserKey};
-use crate::cache::partition::{Entry, Note};
+use crate::cache::partition::Note;
 use crate::certificate::example;
 use crate::secret::Secret;
 use crate::time::{Now, Span};
@@ -162,18 +162,12 @@ fn t13_a_certificate_other_than_the_one_that_the_token_is_kept_for_makes_no_toke
         ..Draft::plain()
     });
     for (serial, makes_sense) in [(1, true), (2, false)] {
-        let entry = Entry {
-            certificate: Some(example(serial)),
-            ..remembered.entry()
-        };
+        let entry = remembered.bound_to(Some(example(serial)));
         let written = AccessToken::of(&remembered.draft.key(), &entry, NOW).unwrap();
         assert_eq!(read(&written.item()).is_some(), makes_sense, "{serial}");
     }
     let bearer = Remembered::plain(Draft::plain());
-    let entry = Entry {
-        certificate: Some(example(1)),
-        ..bearer.entry()
-    };
+    let entry = bearer.bound_to(Some(example(1)));
     let written = AccessToken::of(&bearer.draft.key(), &entry, NOW).unwrap();
     assert!(read(&written.item()).is_none());
 }
@@ -201,16 +195,16 @@ proptest! {
         prop_assert!(read.as_ref() == Some(&written), "{}", item.expose());
         let read = read.unwrap();
         prop_assert!(read.key == remembered.draft.key());
-        let id_token = entry.id_token.as_ref();
-        let mut again = read.entry(id_token, NOW).unwrap();
+        let id_token = entry.issued.id_token();
+        let again = read.entry(id_token, NOW).unwrap();
         // Of the order in which scopes were asked for nothing is left.
-        again.target.clone_from(&entry.target);
-        prop_assert!(again == entry);
+        prop_assert!(again.issued == entry.issued && again.region == entry.region);
+        prop_assert!(again.about.kind == entry.about.kind && again.about.scopes == entry.about.scopes);
         // Nor does it live any longer in a younger process.
         let young = Now::new(NOW.wall(), Duration::from_secs(10));
         let again = read.entry(id_token, young).unwrap();
-        prop_assert_eq!(again.life.left(young), entry.life.left(NOW));
-        prop_assert_eq!(again.renewal_is_due(young), entry.renewal_is_due(NOW));
+        prop_assert_eq!(again.issued.life.left(young), entry.issued.life.left(NOW));
+        prop_assert_eq!(again.issued.renewal_is_due(young), entry.issued.renewal_is_due(NOW));
     }
 
     /// Whoever's token it is, and whatever their names are made of: one name, one principal.
@@ -270,7 +264,7 @@ proptest! {
                 read.key == written.key && read.scopes == written.scopes && read.token == written.token,
                 "{}", item.expose()
             );
-            let left = |of: &AccessToken<'_>| of.entry(None, NOW).map(|entry| entry.life.left(NOW));
+            let left = |of: &AccessToken<'_>| of.entry(None, NOW).map(|entry| entry.issued.life.left(NOW));
             prop_assert!(left(&read) <= left(&written), "{}", item.expose());
         }
     }

@@ -1,6 +1,7 @@
 //! What keys and entries are made of. They themselves print nothing, which is of no use to a property test.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
@@ -12,10 +13,10 @@ use crate::account::Account;
 use crate::authority::{Authority, AuthorityKind, Tenant};
 use crate::cache::TokenKind;
 use crate::cache::key::{Further, GrantKey, ScopeSet, TokenKey};
-use crate::cache::partition::Entry;
+use crate::cache::partition::{About, Beside, Entry, Issued};
 use crate::cache::portable::access_token::AccessToken;
 use crate::cache::portable::names;
-use crate::certificate::example;
+use crate::certificate::{Certificate, example};
 use crate::region::Region;
 use crate::secret::Secret;
 use crate::time::{Now, Span};
@@ -277,22 +278,30 @@ impl Remembered {
     }
 
     pub(super) fn entry(&self) -> Entry {
+        self.bound_to(self.draft.bound.filter(|_| self.draft.pop).map(example))
+    }
+
+    pub(super) fn bound_to(&self, certificate: Option<Certificate>) -> Entry {
         let start = Now::new(NOW.wall() - self.age, NOW.monotonic() - self.age);
         let key = self.draft.key();
-        Entry {
-            kind: key.kind,
-            scopes: self.draft.scopes(),
-            target: self.draft.target().into(),
-            token: Secret::new(self.token.as_str()),
-            life: Span::new(start, self.life),
-            renew_at_age: self.renew_at_age,
-            certificate: self.draft.bound.filter(|_| self.draft.pop).map(example),
-            region: self.region.map(|name| Region::parse(name).unwrap()),
+        let beside = Beside {
+            certificate,
             id_token: self.id_token.as_deref().map(Secret::new),
             account: match key.grant {
                 GrantKey::Account(account) => Some(account),
                 GrantKey::App | GrantKey::OnBehalfOf(_) | GrantKey::Once => None,
             },
+        };
+        let token = Secret::new(self.token.as_str());
+        let life = Span::new(start, self.life);
+        Entry {
+            about: Arc::new(About {
+                kind: key.kind,
+                scopes: self.draft.scopes(),
+                target: self.draft.target().into(),
+            }),
+            region: self.region.map(|name| Region::parse(name).unwrap()),
+            issued: Arc::new(Issued::new(token, life, self.renew_at_age, beside)),
         }
     }
 
