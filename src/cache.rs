@@ -1,9 +1,11 @@
 //! What is remembered: tokens, and notes about regions, hosts and throttling. Plain values; look-up and merge are pure.
 
 mod key;
+mod kins;
 mod memory;
 mod partition;
 mod portable;
+mod tokens;
 
 pub use key::{FlightKey, PartitionKey, TokenKind};
 pub use memory::{Limits, Memory};
@@ -11,4 +13,4 @@ pub use partition::{CacheUpdate, Partition};
 pub use portable::PortableCache;
 
 pub(crate) use key::{Bypass, Fact, Further, GrantKey, ScopeSet, TokenKey};
-pub(crate) use partition::{About, Beside, Entry, Issued, Note, Wanted};
+pub(crate) use partition::{About, Beside, Entry, Held, Issued, Note, Wanted};

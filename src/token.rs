@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::Account;
-use crate::cache::{Entry, Issued, TokenKind};
+use crate::cache::{Held, Issued, TokenKind};
 use crate::certificate::Certificate;
 use crate::metadata::Metadata;
 use crate::region::Region;
@@ -45,16 +45,16 @@ pub enum TokenSource {
 
 impl AccessToken {
     /// A token that was remembered, as it is handed out now.
-    pub(crate) fn remembered(entry: &Entry, metadata: Metadata, now: Now) -> Self {
-        let left = entry.issued.life.left(now);
+    pub(crate) fn remembered(held: Held<'_>, metadata: Metadata, now: Now) -> Self {
+        let left = held.issued.life.left(now);
         Self {
             source: TokenSource::Cache,
             expires_in: left,
             expires_at: now.wall().saturating_add(left),
-            renewal_due: entry.issued.renewal_is_due(now),
+            renewal_due: held.issued.renewal_is_due(now),
             refresh_token: None,
-            issued: Arc::clone(&entry.issued),
-            kind: entry.about.kind,
+            issued: Arc::clone(held.issued),
+            kind: held.about.kind,
             metadata,
         }
     }

@@ -15,8 +15,9 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const START: Now = Now::new(Duration::from_secs(1_798_761_600), Duration::ZERO);
-/// What a miss costs today, saving the token in an empty memory included; the answer's own bytes are the transport's.
-const MISS: usize = 10;
+/// What a miss costs today, saving the token included; the answer's own bytes are the transport's. A memory that grows allocates
+/// besides, now and then.
+const MISS: usize = 8;
 const VAULT: &str = "https://vault.azure.net/.default";
 
 /// What comes of `work`, and how often it allocates.
@@ -74,14 +75,16 @@ fn run(plan: Plan, memory: &mut Memory, answer: Response<Body>) -> AccessToken {
 #[test]
 fn a_hit_allocates_nothing_and_a_miss_little() {
     let client = client();
-    let plan = |scope: &str| {
-        TokenRequest::for_app([scope])
-            .plan(&client)
-            .expect("a plan")
-            .ready()
+    let of = |request: TokenRequest| request.plan(&client).expect("a plan").ready();
+    let plan = |scope: &str| of(TokenRequest::for_app([scope]));
+    let in_tenant = |number: usize| {
+        let tenant = format!("{number:08x}-2222-4222-8222-222222222222");
+        of(TokenRequest::for_app([VAULT]).tenant(tenant))
     };
     let mut memory = Memory::default();
-    let ready = plan(VAULT);
+    // The first token brings the tables that all are held in.
+    run(in_tenant(0), &mut memory, answer());
+    let ready = in_tenant(1);
     let (missed, token) = counted({
         let (plan, answer) = (ready.clone(), answer());
         let memory = &mut memory;
@@ -108,12 +111,12 @@ fn a_hit_allocates_nothing_and_a_miss_little() {
 
     // However much is remembered already.
     let many: Vec<_> = (0..1_000)
-        .map(|number| (plan(&format!("scope{number}")), answer()))
+        .map(|number| (in_tenant(number + 2), answer()))
         .collect();
     let (missed, ()) = counted(|| {
         for (plan, answer) in many {
             run(plan, &mut memory, answer);
         }
     });
-    assert!(missed <= 1_000 * MISS, "{missed}");
+    assert!(missed <= 1_000 * MISS + 200, "{missed}");
 }

@@ -16,7 +16,7 @@ use crate::account::Account;
 use crate::authority::AuthorityKind;
 use crate::certificate::Thumbprint;
 
-use super::partition::Partition;
+use super::partition::Note;
 
 /// What kind of token: it follows from the request alone (rule 1).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -45,7 +45,7 @@ impl fmt::Display for TokenKind {
     }
 }
 
-/// Where something is remembered. Equal keys, the same [`Partition`].
+/// Where something is remembered. Equal keys, the same [`Partition`](super::Partition).
 #[derive(Clone)]
 pub struct PartitionKey(Arc<Digested>);
 
@@ -101,6 +101,68 @@ pub(crate) struct Further {
     pub(crate) assertion_claims: Option<String>,
     pub(crate) body: BTreeMap<String, String>,
     pub(crate) query: BTreeMap<String, String>,
+}
+
+impl TokenKey {
+    /// The same key for this tenant.
+    pub(super) fn in_tenant(&self, tenant: String) -> Self {
+        Self {
+            authority_kind: self.authority_kind,
+            authority: self.authority.clone(),
+            tenant,
+            client: self.client.clone(),
+            kind: self.kind,
+            certificate: self.certificate,
+            grant: self.grant.clone(),
+            fmi_path: self.fmi_path.clone(),
+            assertion_fmi_path: self.assertion_fmi_path.clone(),
+            partition: self.partition.clone(),
+            further: self.further.clone(),
+        }
+    }
+
+    pub(super) fn is_same_but_tenant(&self, other: &Self) -> bool {
+        let Self {
+            authority_kind,
+            authority,
+            tenant: _,
+            client,
+            kind,
+            certificate,
+            grant,
+            fmi_path,
+            assertion_fmi_path,
+            partition,
+            further,
+        } = self;
+        *authority_kind == other.authority_kind
+            && *authority == other.authority
+            && *client == other.client
+            && *kind == other.kind
+            && *certificate == other.certificate
+            && *grant == other.grant
+            && *fmi_path == other.fmi_path
+            && *assertion_fmi_path == other.assertion_fmi_path
+            && *partition == other.partition
+            && *further == other.further
+    }
+
+    /// How many bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        [
+            size_of::<Self>(),
+            self.authority.len(),
+            self.tenant.len(),
+            self.client.len(),
+            long(&self.fmi_path),
+            long(&self.assertion_fmi_path),
+            long(&self.partition),
+            self.further.as_ref().map_or(0, |further| further.size()),
+        ]
+        .iter()
+        .sum()
+    }
 }
 
 impl Further {
@@ -162,10 +224,10 @@ pub(crate) struct UserKey {
     pub(crate) account: Account,
     pub(crate) partition: Option<String>,
 }
-/// What the structures of a memory take for one entry besides what it holds: a place in the map and one in the set, each half
+/// What the structures of a memory take for one note besides what it holds: a place in the map and one in the set, each half
 /// full at worst, and what an allocator adds to a dozen blocks and loses between them.
-const PLACES: usize = 2 * size_of::<(PartitionKey, Partition)>()
-    + 2 * size_of::<(Duration, PartitionKey, Option<ScopeSet>)>()
+const PLACES: usize = 2 * size_of::<(PartitionKey, Arc<Note>)>()
+    + 2 * size_of::<(Duration, PartitionKey)>()
     + 12 * 48;
 
 impl PartitionKey {
@@ -259,17 +321,7 @@ impl PartitionKey {
     pub(crate) fn size(&self) -> usize {
         let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let text = match &self.0.key {
-            Key::Tokens(key) => [
-                key.authority.len(),
-                key.tenant.len(),
-                key.client.len(),
-                long(&key.fmi_path),
-                long(&key.assertion_fmi_path),
-                long(&key.partition),
-                key.further.as_ref().map_or(0, |further| further.size()),
-            ]
-            .iter()
-            .sum(),
+            Key::Tokens(key) => key.size(),
             Key::Fact(Fact::Region { client }) => client.len(),
             Key::Fact(Fact::Instance { authority, .. }) => authority.len(),
             Key::Fact(Fact::RefreshToken(user)) => user

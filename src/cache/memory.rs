@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::metadata::Metadata;
@@ -10,8 +11,9 @@ use crate::plan::Plan;
 use crate::time::Now;
 use crate::token::AccessToken;
 
-use super::key::{PartitionKey, ScopeSet};
-use super::partition::{CacheUpdate, Change, Entry, Partition};
+use super::key::{PartitionKey, TokenKey, UserKey};
+use super::partition::{CacheUpdate, Change, Held, Note, Partition, find};
+use super::tokens::Tokens;
 
 /// How many tokens of one partition another process may leave behind: nobody asks for so many sets of scopes, and every look-up
 /// goes through them all.
@@ -52,16 +54,22 @@ impl Default for Limits {
 #[derive(Clone, Default)]
 pub struct Memory {
     limits: Limits,
-    partitions: HashMap<PartitionKey, Partition>,
-    /// Everything held but refresh tokens.
-    by_end: ByEnd,
+    tokens: Tokens,
+    notes: HashMap<PartitionKey, Arc<Note>>,
+    /// The notes but refresh tokens, by when they end.
+    others: ByEnd,
     refresh_tokens: ByEnd,
+    /// Of the notes.
     bytes: usize,
 }
 
-/// What is held, by when it ends; the scopes name an entry, their absence the note.
-type ByEnd = BTreeSet<Place>;
-type Place = (Duration, PartitionKey, Option<ScopeSet>);
+type ByEnd = BTreeSet<(Duration, PartitionKey)>;
+
+/// What goes next.
+enum Next<'a> {
+    Token(Duration),
+    Note(Duration, &'a PartitionKey),
+}
 
 impl Memory {
     /// An empty memory.
@@ -76,7 +84,7 @@ impl Memory {
     /// What is remembered under `key`; clones share the tokens' text.
     #[must_use]
     pub fn load(&self, key: &PartitionKey) -> Partition {
-        self.partitions.get(key).cloned().unwrap_or_default()
+        Partition::of(self.tokens.of(key), self.notes.get(key))
     }
 
     /// The token that a flow of this plan would be over with at once: one that is remembered, serves, and needs no renewal. The
@@ -96,58 +104,51 @@ impl Memory {
     #[must_use]
     pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
         let decided = plan.decided();
-        let partition = self.partitions.get(plan.first_look()?)?;
-        let entry = partition.find(&decided.scopes, plan.wanted(), now)?;
-        let metadata = Metadata::of_hit(decided.correlation_id, entry.region);
-        let token = AccessToken::remembered(entry, metadata, now);
+        let held = self.tokens.of(plan.first_look()?);
+        let held = find(held, &decided.scopes, plan.wanted(), now)?;
+        let metadata = Metadata::of_hit(decided.correlation_id, *held.region);
+        let token = AccessToken::remembered(held, metadata, now);
         (!token.renewal_is_due()).then_some(token)
     }
 
     /// Applies `update` under `key`, then lets go of what has ended and of what is too much.
     pub fn save(&mut self, key: &PartitionKey, update: &CacheUpdate, now: Now) {
         match update.change() {
-            Change::Entry(entry) => self.forget(key, Some(&entry.about.scopes)),
-            Change::Note(_) => self.forget(key, None),
+            Change::Entry(entry) => self.tokens.put(key, entry),
+            Change::Note(note) => {
+                self.forget(key);
+                self.notes.insert(key.clone(), Arc::clone(note));
+                self.shelf(key).insert((note.end(), key.clone()));
+                self.bytes = self.bytes.saturating_add(size(key, note));
+            }
         }
-        let partition = self.partitions.entry(key.clone()).or_default();
-        update.apply(partition);
-        let (end, scopes, size) = match update.change() {
-            Change::Entry(entry) => (
-                entry.issued.end(),
-                Some(entry.about.scopes.clone()),
-                entry.size(),
-            ),
-            Change::Note(note) => (note.end(), None, note.size()),
-        };
-        self.shelf(key).insert((end, key.clone(), scopes));
-        self.bytes = self.bytes.saturating_add(size).saturating_add(key.size());
         self.let_go(now);
     }
 
     /// Remembers what another process left behind, and says whether it did: not if what is held lasts longer, nor if it would cost
     /// something else its place.
     pub(super) fn adopt(&mut self, key: &PartitionKey, update: &CacheUpdate, now: Now) -> bool {
-        let held = self.partitions.get(key);
         let (held, new, size) = match update.change() {
             Change::Entry(entry) => {
-                let held = held.and_then(|held| held.entry(&entry.about.scopes));
-                let end = |entry: &Entry| entry.issued.end();
-                (held.map(end), end(entry), entry.size())
+                let same = |held: &Held<'_>| held.about.scopes == entry.about.scopes;
+                let held = self.tokens.of(key).find(same);
+                (
+                    held.map(|held| held.issued.end()),
+                    entry.issued.end(),
+                    self.tokens.size_of(key, entry),
+                )
             }
             Change::Note(note) => {
-                let held = held.and_then(Partition::note);
-                (held.map(|held| held.end()), note.end(), note.size())
+                let held = self.notes.get(key);
+                (held.map(|held| held.end()), note.end(), size(key, note))
             }
         };
-        let crowded = self
-            .partitions
-            .get(key)
-            .is_some_and(|partition| partition.len() >= MOST_ADOPTED);
+        let crowded = self.tokens.of(key).count() >= MOST_ADOPTED;
         if crowded || held.is_some_and(|held| held >= new) {
             return false;
         }
         self.let_go(now);
-        let bytes = self.bytes.saturating_add(size).saturating_add(key.size());
+        let bytes = self.bytes().saturating_add(size);
         let room = self.len() < self.limits.entries && bytes <= self.limits.bytes;
         if room {
             self.save(key, update, now);
@@ -159,18 +160,20 @@ impl Memory {
     /// is soonest, one is [let go](Self::let_one_go).
     #[must_use]
     pub fn first_end(&self) -> Option<Duration> {
-        let first = |shelf: &ByEnd| shelf.first().map(|(end, ..)| *end);
-        let (others, refresh_tokens) = (first(&self.by_end), first(&self.refresh_tokens));
-        others.into_iter().chain(refresh_tokens).min()
+        let notes = [&self.others, &self.refresh_tokens].into_iter();
+        let notes = notes.filter_map(|shelf| Some(shelf.first()?.0));
+        self.tokens.first_end().into_iter().chain(notes).min()
     }
 
     /// Lets go of what goes next, full or not: what has ended, if anything has.
     pub fn let_one_go(&mut self, now: Now) {
-        let next = self
-            .next(now)
-            .map(|(_, key, scopes)| (key.clone(), scopes.clone()));
-        if let Some((key, scopes)) = next {
-            self.forget(&key, scopes.as_ref());
+        match self.next(now) {
+            Some(Next::Token(_)) => self.tokens.remove_first(),
+            Some(Next::Note(_, key)) => {
+                let key = key.clone();
+                self.forget(&key);
+            }
+            None => {}
         }
     }
 
@@ -179,36 +182,46 @@ impl Memory {
         self.limits = limits;
     }
 
-    /// Everything that is held.
-    pub(super) fn partitions(&self) -> impl Iterator<Item = (&PartitionKey, &Partition)> {
-        self.partitions.iter()
+    /// All tokens that are held, with their keys.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = (TokenKey, Held<'_>)> {
+        self.tokens.all()
+    }
+
+    /// All users whose refresh tokens are held.
+    pub(super) fn refresh_tokens(&self) -> impl Iterator<Item = (&UserKey, &Note)> {
+        let notes = self.notes.iter();
+        notes.filter_map(|(key, note)| Some((key.of_user()?, note.as_ref())))
     }
 
     /// Lets go of what has ended and of what is too much.
     fn let_go(&mut self, now: Now) {
-        while let Some((end, ..)) = self.next(now)
-            && (*end <= now.monotonic() || self.is_full())
+        while let Some(next) = self.next(now)
+            && (next.end() <= now.monotonic() || self.is_full())
         {
             self.let_one_go(now);
         }
     }
 
     fn is_full(&self) -> bool {
-        self.len() > self.limits.entries || self.bytes > self.limits.bytes
+        self.len() > self.limits.entries || self.bytes() > self.limits.bytes
     }
 
-    /// What goes next.
-    fn next(&self, now: Now) -> Option<&Place> {
-        let (others, refresh_tokens) = (self.by_end.first(), self.refresh_tokens.first());
-        let ended = [others, refresh_tokens]
+    fn next(&self, now: Now) -> Option<Next<'_>> {
+        let token = self.tokens.first_end().map(Next::Token);
+        let others = token
             .into_iter()
-            .flatten()
-            .find(|(end, ..)| *end <= now.monotonic());
-        let crowded = self.refresh_tokens.len() > self.by_end.len();
-        match ended {
-            Some(ended) => Some(ended),
-            None if crowded => refresh_tokens,
-            None => others,
+            .chain(first(&self.others))
+            .min_by_key(Next::end);
+        let refresh_token = first(&self.refresh_tokens);
+        let has_ended = |next: &&Next<'_>| next.end() <= now.monotonic();
+        let ended = |next: &Option<Next<'_>>| next.as_ref().filter(has_ended).is_some();
+        let held = self.others.len().saturating_add(self.tokens.len());
+        let crowded = self.refresh_tokens.len() > held;
+        match (ended(&others), ended(&refresh_token)) {
+            (true, _) => others,
+            (false, true) => refresh_token,
+            (false, false) if crowded => refresh_token,
+            (false, false) => others,
         }
     }
 
@@ -216,39 +229,22 @@ impl Memory {
         if key.is_of_refresh_token() {
             &mut self.refresh_tokens
         } else {
-            &mut self.by_end
+            &mut self.others
         }
     }
 
-    /// Removes one entry, or the note.
-    fn forget(&mut self, key: &PartitionKey, scopes: Option<&ScopeSet>) {
-        let Some(partition) = self.partitions.get_mut(key) else {
-            return;
-        };
-        let held = match scopes {
-            Some(scopes) => partition
-                .entry(scopes)
-                .map(|entry| (entry.issued.end(), entry.size())),
-            None => partition.note().map(|note| (note.end(), note.size())),
-        };
-        let Some((end, size)) = held else {
-            return;
-        };
-        match scopes {
-            Some(scopes) => partition.remove_entry(scopes),
-            None => partition.remove_note(),
+    /// Removes the note under this key.
+    fn forget(&mut self, key: &PartitionKey) {
+        if let Some(note) = self.notes.remove(key) {
+            self.shelf(key).remove(&(note.end(), key.clone()));
+            self.bytes = self.bytes.saturating_sub(size(key, &note));
         }
-        if partition.is_empty() {
-            self.partitions.remove(key);
-        }
-        self.shelf(key).remove(&(end, key.clone(), scopes.cloned()));
-        self.bytes = self.bytes.saturating_sub(size).saturating_sub(key.size());
     }
 
     /// How many tokens and notes are held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_end.len().saturating_add(self.refresh_tokens.len())
+        self.tokens.len().saturating_add(self.notes.len())
     }
 
     /// Whether nothing is held.
@@ -260,15 +256,32 @@ impl Memory {
     /// How many bytes are held, as far as the core can count them.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes.saturating_add(self.tokens.bytes())
     }
+}
+
+impl Next<'_> {
+    fn end(&self) -> Duration {
+        match self {
+            Self::Token(end) | Self::Note(end, _) => *end,
+        }
+    }
+}
+
+fn first(shelf: &ByEnd) -> Option<Next<'_>> {
+    shelf.first().map(|(end, key)| Next::Note(*end, key))
+}
+
+/// How many bytes a note takes.
+fn size(key: &PartitionKey, note: &Note) -> usize {
+    key.size().saturating_add(note.size())
 }
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory")
             .field("entries", &self.len())
-            .field("bytes", &self.bytes)
+            .field("bytes", &self.bytes())
             .field("limits", &self.limits)
             .finish()
     }

@@ -56,6 +56,14 @@ pub(crate) struct About {
     pub(crate) target: Arc<str>,
 }
 
+/// An entry where it is held.
+#[derive(Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub(crate) about: &'a Arc<About>,
+    pub(crate) region: &'a Option<Region>,
+    pub(crate) issued: &'a Arc<Issued>,
+}
+
 /// What was issued, shared by the cache and by everybody who is handed it. There is one for each token, so it is kept small.
 #[derive(Eq, PartialEq)]
 pub(crate) struct Issued {
@@ -121,19 +129,8 @@ impl Partition {
     }
 
     /// The entry that serves: one with these very scopes, else of the supersets the one that lasts longest.
-    pub(crate) fn find(&self, scopes: &ScopeSet, wanted: Wanted, now: Now) -> Option<&Entry> {
-        let serving = || {
-            self.entries()
-                .iter()
-                .filter(move |entry| entry.issued.serves(wanted, now))
-        };
-        serving()
-            .find(|entry| entry.about.scopes == *scopes)
-            .or_else(|| {
-                serving()
-                    .filter(|entry| entry.about.scopes.has_all_of(scopes))
-                    .max_by_key(|entry| entry.issued.life.left(now))
-            })
+    pub(crate) fn find(&self, scopes: &ScopeSet, wanted: Wanted, now: Now) -> Option<Held<'_>> {
+        find(self.entries().iter().map(Entry::held), scopes, wanted, now)
     }
 
     /// Why [`find`](Self::find) found nothing.
@@ -154,7 +151,17 @@ impl Partition {
         self.note.as_ref()
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
+    /// What is held under one key.
+    pub(super) fn of<'a>(held: impl Iterator<Item = Held<'a>>, note: Option<&Arc<Note>>) -> Self {
+        let mut partition = Self {
+            entries: Entries::None,
+            note: note.cloned(),
+        };
+        held.for_each(|held| partition.add_entry(held.into()));
+        partition
+    }
+
+    fn entries(&self) -> &[Entry] {
         match &self.entries {
             Entries::None => &[],
             Entries::One(entry) => std::slice::from_ref(entry),
@@ -162,14 +169,7 @@ impl Partition {
         }
     }
 
-    /// The entry with these very scopes.
-    pub(super) fn entry(&self, scopes: &ScopeSet) -> Option<&Entry> {
-        self.entries()
-            .iter()
-            .find(|entry| entry.about.scopes == *scopes)
-    }
-
-    pub(super) fn remove_entry(&mut self, scopes: &ScopeSet) {
+    fn remove_entry(&mut self, scopes: &ScopeSet) {
         match &mut self.entries {
             Entries::None => {}
             Entries::One(entry) if entry.about.scopes == *scopes => self.entries = Entries::None,
@@ -190,10 +190,25 @@ impl Partition {
             }
         };
     }
+}
 
-    pub(super) fn remove_note(&mut self) {
-        self.note = None;
-    }
+/// The one that serves: one with these very scopes, else of the supersets the one that lasts longest.
+pub(super) fn find<'a>(
+    held: impl Iterator<Item = Held<'a>> + Clone,
+    scopes: &ScopeSet,
+    wanted: Wanted,
+    now: Now,
+) -> Option<Held<'a>> {
+    let mut serving = held.filter(|held| held.issued.serves(wanted, now));
+    serving
+        .clone()
+        .find(|held| held.about.scopes == *scopes)
+        .or_else(|| {
+            serving
+                .by_ref()
+                .filter(|held| held.about.scopes.has_all_of(scopes))
+                .max_by_key(|held| held.issued.life.left(now))
+        })
 }
 
 impl PartialEq for Partition {
@@ -269,7 +284,7 @@ impl Issued {
         self.life.start().after(self.life.length()).monotonic()
     }
 
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         let certificate = self.certificate().map_or(0, |of| of.der().len());
         let id_token = self.id_token().map_or(0, |token| token.expose().len());
         let beside = self.beside.as_ref().map_or(0, |_| size_of::<Beside>());
@@ -282,11 +297,30 @@ impl Issued {
 }
 
 impl Entry {
+    pub(super) fn held(&self) -> Held<'_> {
+        Held {
+            about: &self.about,
+            region: &self.region,
+            issued: &self.issued,
+        }
+    }
+}
+
+impl From<Held<'_>> for Entry {
+    fn from(held: Held<'_>) -> Self {
+        Self {
+            about: Arc::clone(held.about),
+            region: *held.region,
+            issued: Arc::clone(held.issued),
+        }
+    }
+}
+
+impl About {
     pub(super) fn size(&self) -> usize {
-        size_of::<About>()
-            .saturating_add(self.about.scopes.size())
-            .saturating_add(self.about.target.len())
-            .saturating_add(self.issued.size())
+        size_of::<Self>()
+            .saturating_add(self.scopes.size())
+            .saturating_add(self.target.len())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The end: the token or the error, and maybe a renewal worth doing.
 
-use crate::cache::Entry;
+use crate::cache::Held;
 use crate::error::Error;
 use crate::metadata::{CacheOutcome, Metadata};
 use crate::plan::Plan;
@@ -32,14 +32,14 @@ pub(super) fn granted(token: AccessToken) -> Step {
 }
 
 /// A hit. A PoP token goes out with the certificate that it was stored with, not with one that was offered (rule 10).
-pub(super) fn remembered(flow: &Flow, entry: &Entry, now: Now) -> Step {
+pub(super) fn remembered(flow: &Flow, held: Held<'_>, now: Now) -> Step {
     let metadata = Metadata {
         correlation_id: flow.decided().correlation_id,
-        region: entry.region,
+        region: *held.region,
         cache: CacheOutcome::Hit,
         ..flow.metadata(now)
     };
-    let token = AccessToken::remembered(entry, metadata, now);
+    let token = AccessToken::remembered(held, metadata, now);
     Step::Done(Done {
         renewal: token.renewal_due.then(|| flow.plan.renewing()),
         result: Ok(token),

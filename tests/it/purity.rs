@@ -31,6 +31,7 @@ const KEYWORDS: &[&str] = &[
 /// What the core may stand on. One more is a decision, not an edit.
 const DEPENDENCIES: &[&str] = &[
     "base64",
+    "hashbrown",
     "http",
     "httpdate",
     "memchr",

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crate::authority::Authority;
 use crate::cache::PartitionKey;
 use crate::cache::key::{Further, GrantKey, ScopeSet, TokenKey};
-use crate::cache::partition::{About, Beside, Entry, Issued};
+use crate::cache::partition::{About, Beside, Entry, Held, Issued};
 use crate::certificate::{Certificate, Thumbprint};
 use crate::region::Region;
 use crate::secret::Secret;
@@ -51,8 +51,8 @@ pub(super) struct AccessToken<'m> {
 
 impl<'m> AccessToken<'m> {
     /// What is left of an entry; none, if that is nothing.
-    pub(super) fn of(key: &TokenKey, entry: &'m Entry, now: Now) -> Option<Self> {
-        let issued = &entry.issued;
+    pub(super) fn of(key: &TokenKey, entry: Held<'m>, now: Now) -> Option<Self> {
+        let issued = entry.issued;
         let left = issued.life.left(now);
         let end = now.wall().saturating_add(left);
         let cached_at = issued.life.began(now).as_secs();
@@ -71,7 +71,7 @@ impl<'m> AccessToken<'m> {
             expires_on: end.as_secs(),
             refresh_on,
             certificate: issued.certificate().cloned(),
-            region: entry.region,
+            region: *entry.region,
             id_token: issued.id_token().filter(|_| !in_schema).cloned(),
         };
         (stored.expires_on > now.wall().as_secs()).then_some(stored)

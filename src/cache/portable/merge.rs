@@ -127,27 +127,22 @@ struct Found<'m> {
 
 impl<'m> Found<'m> {
     fn add(&mut self, memory: &'m Memory, now: Now) {
-        for (key, partition) in memory.partitions() {
-            if let Some((user, note)) = key.of_user().zip(partition.note()) {
-                let token = RefreshToken::of(user, note, now);
-                self.refresh_tokens.extend(token);
-            }
-            let Some(key) = key.of_tokens() else {
+        for (user, note) in memory.refresh_tokens() {
+            let token = RefreshToken::of(user, note, now);
+            self.refresh_tokens.extend(token);
+        }
+        for (key, entry) in memory.tokens() {
+            let Some(token) = AccessToken::of(&key, entry, now) else {
                 continue;
             };
-            for entry in partition.entries() {
-                let Some(token) = AccessToken::of(key, entry, now) else {
-                    continue;
-                };
-                self.access_tokens.push(token);
-                if let Some(user) = SignedIn::of(key) {
-                    let latest = self.users.entry(user).or_default();
-                    let came = entry.issued.life.start().wall();
-                    if let Some(id_token) = entry.issued.id_token()
-                        && latest.is_none_or(|(before, _)| came > before)
-                    {
-                        *latest = Some((came, id_token));
-                    }
+            self.access_tokens.push(token);
+            if let Some(user) = SignedIn::of(&key) {
+                let latest = self.users.entry(user).or_default();
+                let came = entry.issued.life.start().wall();
+                if let Some(id_token) = entry.issued.id_token()
+                    && latest.is_none_or(|(before, _)| came > before)
+                {
+                    *latest = Some((came, id_token));
                 }
             }
         }

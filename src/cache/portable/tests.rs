@@ -163,12 +163,12 @@ fn t13_a_certificate_other_than_the_one_that_the_token_is_kept_for_makes_no_toke
     });
     for (serial, makes_sense) in [(1, true), (2, false)] {
         let entry = remembered.bound_to(Some(example(serial)));
-        let written = AccessToken::of(&remembered.draft.key(), &entry, NOW).unwrap();
+        let written = AccessToken::of(&remembered.draft.key(), entry.held(), NOW).unwrap();
         assert_eq!(read(&written.item()).is_some(), makes_sense, "{serial}");
     }
     let bearer = Remembered::plain(Draft::plain());
     let entry = bearer.bound_to(Some(example(1)));
-    let written = AccessToken::of(&bearer.draft.key(), &entry, NOW).unwrap();
+    let written = AccessToken::of(&bearer.draft.key(), entry.held(), NOW).unwrap();
     assert!(read(&written.item()).is_none());
 }
 

@@ -307,7 +307,7 @@ impl Remembered {
 
     pub(super) fn stored(&self) -> AccessToken<'static> {
         let entry = Box::leak(Box::new(self.entry()));
-        AccessToken::of(&self.draft.key(), entry, NOW).unwrap()
+        AccessToken::of(&self.draft.key(), entry.held(), NOW).unwrap()
     }
 }
 

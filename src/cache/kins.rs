@@ -1,0 +1,237 @@
+//! Kins: what tokens of many tenants have in common is held once, however many they are.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use crate::region::Region;
+
+use super::key::TokenKey;
+use super::partition::{About, Entry};
+
+/// All that tells one token from another but its tenant, where that is a GUID.
+#[derive(Clone)]
+pub(super) struct Kin {
+    /// Without such a tenant.
+    pub(super) key: TokenKey,
+    pub(super) about: Arc<About>,
+    pub(super) region: Option<Region>,
+}
+
+/// What a kin is made of, where there is none like it yet.
+#[derive(Clone, Copy, Hash)]
+pub(super) struct Wanted<'a> {
+    key: &'a TokenKey,
+    about: &'a Arc<About>,
+    region: &'a Option<Region>,
+}
+
+/// A tenant as a token is held by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct TenantId([u8; 16]);
+
+#[derive(Clone, Default)]
+pub(super) struct Kins {
+    places: Vec<Option<Counted>>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    /// Holds nothing: it has the secret that the standard library makes hashes with.
+    hashes: HashMap<(), ()>,
+}
+
+#[derive(Clone)]
+struct Counted {
+    kin: Kin,
+    digest: u64,
+    holders: usize,
+}
+
+impl TenantId {
+    /// No tenant, or one that is named in the key.
+    const NONE: Self = Self([0; 16]);
+
+    /// The GUID, and what is left of the key's tenant then.
+    pub(super) fn of(tenant: &str) -> (Self, &str) {
+        match Self::parse(tenant) {
+            // That of noughts is none here.
+            Some(id) if id != Self::NONE => (id, ""),
+            Some(_) | None => (Self::NONE, tenant),
+        }
+    }
+
+    /// As keys write them: in lower case.
+    fn parse(tenant: &str) -> Option<Self> {
+        let mut bits = 0_u128;
+        for (place, byte) in tenant.bytes().enumerate() {
+            let digit = match (place, byte) {
+                (8 | 13 | 18 | 23, b'-') => continue,
+                (8 | 13 | 18 | 23, _) => return None,
+                (_, b'0'..=b'9') => byte.wrapping_sub(b'0'),
+                (_, b'a'..=b'f') => byte.wrapping_sub(b'a').wrapping_add(10),
+                _ => return None,
+            };
+            bits = bits.rotate_left(4) | u128::from(digit);
+        }
+        (tenant.len() == 36).then(|| Self(bits.to_be_bytes()))
+    }
+
+    /// The key's tenant again.
+    pub(super) fn in_full(self, named: &str) -> String {
+        if self == Self::NONE {
+            return named.to_owned();
+        }
+        let mut text = String::with_capacity(36);
+        for (place, digit) in format!("{:032x}", u128::from_be_bytes(self.0))
+            .chars()
+            .enumerate()
+        {
+            if matches!(place, 8 | 12 | 16 | 20) {
+                text.push('-');
+            }
+            text.push(digit);
+        }
+        text
+    }
+}
+
+impl Kin {
+    /// Whether it is of this key, whose tenant is as [`TenantId::of`] leaves it.
+    pub(super) fn is_of(&self, key: &TokenKey, named: &str) -> bool {
+        self.key.tenant == named && self.key.is_same_but_tenant(key)
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Option<Counted>>()
+            .saturating_add(self.key.size())
+            .saturating_add(self.about.size())
+    }
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn new(key: &'a TokenKey, entry: &'a Entry) -> Self {
+        Self {
+            key,
+            about: &entry.about,
+            region: &entry.region,
+        }
+    }
+
+    fn named(&self) -> &'a str {
+        TenantId::of(&self.key.tenant).1
+    }
+
+    fn kin(&self) -> Kin {
+        Kin {
+            key: self.key.in_tenant(self.named().to_owned()),
+            about: Arc::clone(self.about),
+            region: *self.region,
+        }
+    }
+
+    fn is(&self, kin: &Kin) -> bool {
+        kin.is_of(self.key, self.named()) && kin.about == *self.about && kin.region == *self.region
+    }
+
+    /// Of what tells most kins apart, so that not every token that comes is hashed whole.
+    fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let key = self.key;
+        (self.named(), &key.client, &key.grant, &key.certificate).hash(&mut hasher);
+        (&key.fmi_path, &key.assertion_fmi_path, &key.partition).hash(&mut hasher);
+        (&self.about.target, &key.further).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+impl Kins {
+    pub(super) fn get(&self, place: u32) -> Option<&Kin> {
+        self.counted(place).map(|counted| &counted.kin)
+    }
+
+    /// The place of one like this for another holder, and how many bytes that takes: none, if it was there.
+    pub(super) fn hold(&mut self, wanted: Wanted<'_>) -> Option<(u32, usize)> {
+        let digest = wanted.digest();
+        if let Some(place) = self.find(digest, wanted) {
+            let counted = self
+                .places
+                .get_mut(usize::try_from(place).ok()?)?
+                .as_mut()?;
+            counted.holders = counted.holders.saturating_add(1);
+            return Some((place, 0));
+        }
+        let kin = wanted.kin();
+        let size = kin.size();
+        let counted = Some(Counted {
+            kin,
+            digest,
+            holders: 1,
+        });
+        let place = match self.free.pop() {
+            Some(place) => {
+                *self.places.get_mut(usize::try_from(place).ok()?)? = counted;
+                place
+            }
+            None => {
+                let place = u32::try_from(self.places.len()).ok()?;
+                self.places.push(counted);
+                place
+            }
+        };
+        let (places, hashes) = (&self.places, &self.hashes);
+        let hash = |digest| hashes.hasher().hash_one(digest);
+        self.index.insert_unique(hash(digest), place, |place| {
+            hash(at(places, *place).map_or(0, |counted| counted.digest))
+        });
+        Some((place, size))
+    }
+
+    /// How many bytes it would take.
+    pub(super) fn size_of(&self, wanted: Wanted<'_>) -> usize {
+        match self.find(wanted.digest(), wanted) {
+            Some(_) => 0,
+            None => wanted.kin().size(),
+        }
+    }
+
+    fn find(&self, digest: u64, wanted: Wanted<'_>) -> Option<u32> {
+        let same = |place: &u32| self.get(*place).is_some_and(|kin| wanted.is(kin));
+        self.index.find(self.hash(digest), same).copied()
+    }
+
+    /// One holder less; says how many bytes that frees.
+    pub(super) fn let_go(&mut self, place: u32) -> usize {
+        let Some(counted) = usize::try_from(place)
+            .ok()
+            .and_then(|place| self.places.get_mut(place))
+        else {
+            return 0;
+        };
+        if let Some(counted) = counted.as_mut().filter(|counted| counted.holders > 1) {
+            counted.holders = counted.holders.saturating_sub(1);
+            return 0;
+        }
+        let Some(last) = counted.take() else {
+            return 0;
+        };
+        let hash = self.hash(last.digest);
+        if let Ok(held) = self.index.find_entry(hash, |other| *other == place) {
+            held.remove();
+        }
+        self.free.push(place);
+        last.kin.size()
+    }
+
+    fn hash(&self, digest: u64) -> u64 {
+        self.hashes.hasher().hash_one(digest)
+    }
+
+    fn counted(&self, place: u32) -> Option<&Counted> {
+        at(&self.places, place)
+    }
+}
+
+fn at(places: &[Option<Counted>], place: u32) -> Option<&Counted> {
+    places.get(usize::try_from(place).ok()?)?.as_ref()
+}

@@ -1,0 +1,268 @@
+//! Tokens as a memory holds them: so that there may be a million, each takes little besides its text, and to find one, to put one in
+//! and to let go of one take as long among a million as among ten.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashTable;
+
+use super::key::{PartitionKey, ScopeSet, TokenKey};
+use super::kins::{Kins, TenantId, Wanted};
+use super::partition::{Entry, Held, Issued};
+
+#[derive(Clone, Default)]
+pub(super) struct Tokens {
+    kins: Kins,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Where the tokens of a key are. The hash only says where to look: what is found there is compared whole.
+    index: HashTable<u32>,
+    /// One of those that end in the same second, from which the others are reached in the order in which they came.
+    by_end: BTreeMap<u64, u32>,
+    bytes: usize,
+    /// Holds nothing: it has the secret that the standard library makes hashes with.
+    hashes: HashMap<(), ()>,
+}
+
+/// One token.
+#[derive(Clone)]
+struct Slot {
+    /// None where nothing is held.
+    issued: Option<Arc<Issued>>,
+    tenant: TenantId,
+    kin: u32,
+    digest: u32,
+    /// Its neighbours among those that end in the same second, in a ring.
+    before: u32,
+    after: u32,
+}
+
+/// What the structures here take for one token besides its text, at worst: its slot with as much room again for those to come, its place
+/// in the index, and what an allocator adds to two blocks.
+const PLACE: usize = 2 * size_of::<Slot>() + 3 * size_of::<u32>() + 4 * size_of::<usize>();
+
+impl Slot {
+    /// The second by which it has ended.
+    fn second(&self) -> u64 {
+        self.issued.as_ref().map_or(0, |issued| second(issued))
+    }
+}
+
+fn second(issued: &Issued) -> u64 {
+    let end = issued.end();
+    let begun = u64::from(end.subsec_nanos() > 0);
+    end.as_secs().saturating_add(begun)
+}
+
+impl Tokens {
+    pub(super) fn len(&self) -> usize {
+        self.slots.len().saturating_sub(self.free.len())
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// When the first of them ends, to the second.
+    pub(super) fn first_end(&self) -> Option<Duration> {
+        let (second, _) = self.by_end.first_key_value()?;
+        Some(Duration::from_secs(*second))
+    }
+
+    /// The tokens of this key.
+    pub(super) fn of<'a>(
+        &'a self,
+        key: &'a PartitionKey,
+    ) -> impl Iterator<Item = Held<'a>> + Clone {
+        self.places(key).filter_map(|place| {
+            let slot = self.slot(place)?;
+            let kin = self.kins.get(slot.kin)?;
+            let issued = slot.issued.as_ref()?;
+            Some(Held {
+                about: &kin.about,
+                region: &kin.region,
+                issued,
+            })
+        })
+    }
+
+    /// All of them, with their keys.
+    pub(super) fn all(&self) -> impl Iterator<Item = (TokenKey, Held<'_>)> {
+        self.slots.iter().filter_map(|slot| {
+            let issued = slot.issued.as_ref()?;
+            let kin = self.kins.get(slot.kin)?;
+            let tenant = slot.tenant.in_full(&kin.key.tenant);
+            let key = kin.key.in_tenant(tenant);
+            let held = Held {
+                about: &kin.about,
+                region: &kin.region,
+                issued,
+            };
+            Some((key, held))
+        })
+    }
+
+    /// How many bytes this one would take.
+    pub(super) fn size_of(&self, key: &PartitionKey, entry: &Entry) -> usize {
+        let kin = key
+            .of_tokens()
+            .map_or(0, |of| self.kins.size_of(Wanted::new(of, entry)));
+        Self::size(&entry.issued).saturating_add(kin)
+    }
+
+    /// Puts one in the place of that for the very same scopes.
+    pub(super) fn put(&mut self, key: &PartitionKey, entry: &Entry) {
+        self.remove(key, &entry.about.scopes);
+        let _ = self.add(key, entry);
+    }
+
+    fn add(&mut self, key: &PartitionKey, entry: &Entry) -> Option<()> {
+        let of = key.of_tokens()?;
+        let (tenant, _) = TenantId::of(&of.tenant);
+        let place = match self.free.last() {
+            Some(place) => *place,
+            None => u32::try_from(self.slots.len()).ok()?,
+        };
+        let (kin, size) = self.kins.hold(Wanted::new(of, entry))?;
+        let slot = Slot {
+            issued: Some(Arc::clone(&entry.issued)),
+            tenant,
+            kin,
+            digest: digest(key),
+            before: place,
+            after: place,
+        };
+        match self.free.pop() {
+            Some(_) => *self.slot_mut(place)? = slot,
+            None => {
+                // A quarter more at a time: twice as many, as a vector takes by itself, would be paid for by every token.
+                if self.slots.len() == self.slots.capacity() {
+                    let more = self.slots.len().div_euclid(4).saturating_add(4);
+                    self.slots.reserve_exact(more);
+                }
+                self.slots.push(slot);
+            }
+        }
+        let (slots, hashes) = (&self.slots, &self.hashes);
+        self.index
+            .insert_unique(hash(hashes, digest(key)), place, |place| {
+                let digest = at(slots, *place).map_or(0, |slot| slot.digest);
+                hash(hashes, digest)
+            });
+        self.link(place, second(&entry.issued));
+        self.bytes = self
+            .bytes
+            .saturating_add(size)
+            .saturating_add(Self::size(&entry.issued));
+        Some(())
+    }
+
+    /// Lets go of the one for these very scopes.
+    pub(super) fn remove(&mut self, key: &PartitionKey, scopes: &ScopeSet) {
+        let same = |place: &u32| {
+            let kin = self.slot(*place).and_then(|slot| self.kins.get(slot.kin));
+            kin.is_some_and(|kin| kin.about.scopes == *scopes)
+        };
+        let held = self.places(key).find(same);
+        if let Some(place) = held {
+            self.take(place);
+        }
+    }
+
+    /// Lets go of the one that ends first.
+    pub(super) fn remove_first(&mut self) {
+        if let Some((_, place)) = self.by_end.first_key_value() {
+            self.take(*place);
+        }
+    }
+
+    /// How many bytes one takes, besides what it has in common with others.
+    fn size(issued: &Issued) -> usize {
+        PLACE.saturating_add(issued.size())
+    }
+
+    fn take(&mut self, place: u32) {
+        let Some(slot) = self.slot(place) else {
+            return;
+        };
+        let (kin, digest, second) = (slot.kin, slot.digest, slot.second());
+        self.unlink(place, second);
+        let hash = hash(&self.hashes, digest);
+        if let Ok(held) = self.index.find_entry(hash, |other| *other == place) {
+            held.remove();
+        }
+        if let Some(issued) = self.slot_mut(place).and_then(|slot| slot.issued.take()) {
+            self.free.push(place);
+            let freed = self.kins.let_go(kin).saturating_add(Self::size(&issued));
+            self.bytes = self.bytes.saturating_sub(freed);
+        }
+    }
+
+    fn link(&mut self, place: u32, second: u64) {
+        let head = *self.by_end.entry(second).or_insert(place);
+        let Some(last) = self.slot(head).map(|head| head.before) else {
+            return;
+        };
+        self.join(last, place);
+        self.join(place, head);
+    }
+
+    fn unlink(&mut self, place: u32, second: u64) {
+        let Some((before, after)) = self.slot(place).map(|slot| (slot.before, slot.after)) else {
+            return;
+        };
+        if after == place {
+            self.by_end.remove(&second);
+            return;
+        }
+        self.join(before, after);
+        if let Some(head) = self.by_end.get_mut(&second).filter(|head| **head == place) {
+            *head = after;
+        }
+    }
+
+    fn join(&mut self, before: u32, after: u32) {
+        if let Some(slot) = self.slot_mut(before) {
+            slot.after = after;
+        }
+        if let Some(slot) = self.slot_mut(after) {
+            slot.before = before;
+        }
+    }
+
+    fn places<'a>(&'a self, key: &'a PartitionKey) -> impl Iterator<Item = u32> + Clone {
+        let of = key.of_tokens().map(|of| (of, TenantId::of(&of.tenant)));
+        let hash = hash(&self.hashes, digest(key));
+        self.index.iter_hash(hash).copied().filter(move |place| {
+            let slot = self.slot(*place);
+            slot.zip(of).is_some_and(|(slot, (of, (tenant, named)))| {
+                let kin = self.kins.get(slot.kin);
+                slot.tenant == tenant && kin.is_some_and(|kin| kin.is_of(of, named))
+            })
+        })
+    }
+
+    fn slot(&self, place: u32) -> Option<&Slot> {
+        at(&self.slots, place)
+    }
+
+    fn slot_mut(&mut self, place: u32) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::try_from(place).ok()?)
+    }
+}
+
+fn at(slots: &[Slot], place: u32) -> Option<&Slot> {
+    slots.get(usize::try_from(place).ok()?)
+}
+
+fn hash(hashes: &HashMap<(), ()>, digest: u32) -> u64 {
+    hashes.hasher().hash_one(digest)
+}
+
+/// Half of the key's, which tells many enough apart.
+fn digest(key: &PartitionKey) -> u32 {
+    let [a, b, c, d, ..] = key.digest().to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
