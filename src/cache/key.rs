@@ -16,6 +16,7 @@ use crate::account::Account;
 use crate::authority::AuthorityKind;
 use crate::certificate::Thumbprint;
 
+use super::kins::TenantId;
 use super::partition::Note;
 
 /// What kind of token: it follows from the request alone (rule 1).
@@ -55,6 +56,8 @@ pub struct PartitionKey(Arc<Digested>);
 /// own. Two keys may have the same digest, so it is only where a comparison of the keys begins.
 struct Digested {
     digest: u64,
+    /// Read once as well.
+    tenant: TenantId,
     key: Key,
 }
 
@@ -243,7 +246,15 @@ impl PartitionKey {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let digest = hasher.finish();
-        Self(Arc::new(Digested { digest, key }))
+        let tenant = match &key {
+            Key::Tokens(key) => TenantId::of(&key.tenant),
+            Key::Fact(_) => TenantId::NONE,
+        };
+        Self(Arc::new(Digested {
+            digest,
+            tenant,
+            key,
+        }))
     }
 
     /// A number that equal keys have in common, in this process: for drivers that keep their memory in parts. Other keys may have it
@@ -251,6 +262,11 @@ impl PartitionKey {
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.0.digest
+    }
+
+    /// The tenant whose tokens are remembered here, and what is left of its name then.
+    pub(super) fn tenant(&self) -> TenantId {
+        self.0.tenant
     }
 
     /// What tells the tokens here from all others, if tokens are remembered here.
@@ -489,6 +505,7 @@ mod tests {
         let with = |digest, tenant| {
             PartitionKey(Arc::new(Digested {
                 digest,
+                tenant: TenantId::NONE,
                 key: key(tenant),
             }))
         };

@@ -21,9 +21,10 @@ pub(super) struct Kin {
 }
 
 /// What a kin is made of, where there is none like it yet.
-#[derive(Clone, Copy, Hash)]
+#[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
     key: &'a TokenKey,
+    named: &'a str,
     about: &'a Arc<About>,
     region: &'a Option<Region>,
 }
@@ -50,15 +51,16 @@ struct Counted {
 
 impl TenantId {
     /// No tenant, or one that is named in the key.
-    const NONE: Self = Self([0; 16]);
+    pub(super) const NONE: Self = Self([0; 16]);
 
-    /// The GUID, and what is left of the key's tenant then.
-    pub(super) fn of(tenant: &str) -> (Self, &str) {
-        match Self::parse(tenant) {
-            // That of noughts is none here.
-            Some(id) if id != Self::NONE => (id, ""),
-            Some(_) | None => (Self::NONE, tenant),
-        }
+    /// The GUID; that of noughts is none here.
+    pub(super) fn of(tenant: &str) -> Self {
+        Self::parse(tenant).unwrap_or(Self::NONE)
+    }
+
+    /// What a key still has to say of its tenant.
+    pub(super) fn rest(self, tenant: &str) -> &str {
+        if self == Self::NONE { tenant } else { "" }
     }
 
     /// As keys write them: in lower case.
@@ -97,7 +99,7 @@ impl TenantId {
 }
 
 impl Kin {
-    /// Whether it is of this key, whose tenant is as [`TenantId::of`] leaves it.
+    /// Whether it is of this key, whose tenant is as [`TenantId::rest`] leaves it.
     pub(super) fn is_of(&self, key: &TokenKey, named: &str) -> bool {
         self.key.tenant == named && self.key.is_same_but_tenant(key)
     }
@@ -110,35 +112,32 @@ impl Kin {
 }
 
 impl<'a> Wanted<'a> {
-    pub(super) fn new(key: &'a TokenKey, entry: &'a Entry) -> Self {
+    pub(super) fn new(key: &'a TokenKey, tenant: TenantId, entry: &'a Entry) -> Self {
         Self {
             key,
+            named: tenant.rest(&key.tenant),
             about: &entry.about,
             region: &entry.region,
         }
     }
 
-    fn named(&self) -> &'a str {
-        TenantId::of(&self.key.tenant).1
-    }
-
     fn kin(&self) -> Kin {
         Kin {
-            key: self.key.in_tenant(self.named().to_owned()),
+            key: self.key.in_tenant(self.named.to_owned()),
             about: Arc::clone(self.about),
             region: *self.region,
         }
     }
 
     fn is(&self, kin: &Kin) -> bool {
-        kin.is_of(self.key, self.named()) && kin.about == *self.about && kin.region == *self.region
+        kin.is_of(self.key, self.named) && kin.about == *self.about && kin.region == *self.region
     }
 
     /// Of what tells most kins apart, so that not every token that comes is hashed whole.
     fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         let key = self.key;
-        (self.named(), &key.client, &key.grant, &key.certificate).hash(&mut hasher);
+        (self.named, &key.client, &key.grant, &key.certificate).hash(&mut hasher);
         (&key.fmi_path, &key.assertion_fmi_path, &key.partition).hash(&mut hasher);
         (&self.about.target, &key.further).hash(&mut hasher);
         hasher.finish()

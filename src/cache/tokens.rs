@@ -106,9 +106,9 @@ impl Tokens {
 
     /// How many bytes this one would take.
     pub(super) fn size_of(&self, key: &PartitionKey, entry: &Entry) -> usize {
-        let kin = key
-            .of_tokens()
-            .map_or(0, |of| self.kins.size_of(Wanted::new(of, entry)));
+        let kin = key.of_tokens().map_or(0, |of| {
+            self.kins.size_of(Wanted::new(of, key.tenant(), entry))
+        });
         Self::size(&entry.issued).saturating_add(kin)
     }
 
@@ -120,15 +120,14 @@ impl Tokens {
 
     fn add(&mut self, key: &PartitionKey, entry: &Entry) -> Option<()> {
         let of = key.of_tokens()?;
-        let (tenant, _) = TenantId::of(&of.tenant);
         let place = match self.free.last() {
             Some(place) => *place,
             None => u32::try_from(self.slots.len()).ok()?,
         };
-        let (kin, size) = self.kins.hold(Wanted::new(of, entry))?;
+        let (kin, size) = self.kins.hold(Wanted::new(of, key.tenant(), entry))?;
         let slot = Slot {
             issued: Some(Arc::clone(&entry.issued)),
-            tenant,
+            tenant: key.tenant(),
             kin,
             digest: digest(key),
             before: place,
@@ -233,13 +232,14 @@ impl Tokens {
     }
 
     fn places<'a>(&'a self, key: &'a PartitionKey) -> impl Iterator<Item = u32> + Clone {
-        let of = key.of_tokens().map(|of| (of, TenantId::of(&of.tenant)));
+        let (of, tenant) = (key.of_tokens(), key.tenant());
         let hash = hash(&self.hashes, digest(key));
         self.index.iter_hash(hash).copied().filter(move |place| {
             let slot = self.slot(*place);
-            slot.zip(of).is_some_and(|(slot, (of, (tenant, named)))| {
+            slot.zip(of).is_some_and(|(slot, of)| {
                 let kin = self.kins.get(slot.kin);
-                slot.tenant == tenant && kin.is_some_and(|kin| kin.is_of(of, named))
+                slot.tenant == tenant
+                    && kin.is_some_and(|kin| kin.is_of(of, tenant.rest(&of.tenant)))
             })
         })
     }

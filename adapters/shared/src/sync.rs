@@ -3,5 +3,6 @@
 
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How many parts a memory has. So many that two threads with a few keys each seldom meet in one.
-pub(crate) const PARTS: usize = 64;
+/// How many parts a memory has: so many that two threads with a few keys each seldom meet in one, and so few that the tables of each
+/// are shared by enough tokens.
+pub(crate) const PARTS: usize = 16;
