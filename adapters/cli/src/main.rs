@@ -10,6 +10,7 @@ mod acquire;
 mod console;
 mod demo;
 mod emulator;
+mod options;
 mod replay;
 
 /// Acquires Microsoft Entra access tokens for clients that are bound to a certificate, and shows how that works.

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `program` | the processes: an emulator with its files, a run, a token's claims |
 //! | `world` | an emulator in this process, whose records can be read |
-//! | `credentials`, `regions` | every credential; where mutual TLS goes |
+//! | `credentials`, `sources` | every credential, and where services have theirs |
+//! | `regions` | where mutual TLS goes |
 //! | `users`, `requests` | every grant; every other thing that a request may say |
 //! | `output` | what is printed of a token |
 //! | `refused`, `usage` | errors, with exit codes 1 and 2 |
@@ -23,6 +24,7 @@ mod refused;
 mod regions;
 mod requests;
 mod secrets;
+mod sources;
 mod usage;
 mod users;
 mod world;

@@ -10,7 +10,8 @@ fn files_and_variables_are_named_in_their_errors() -> Outcome {
     let server = Server::start("files")?;
     let (certificate, key) = (server.get("certificate"), server.get("key"));
     let other_key = server.get("rsa_key");
-    let missing = "No such file or directory";
+    let missing = "entity not found";
+    let no_such = "No such file or directory";
     let no_region = ["--region", "eastus"];
     let binding = server.get("binding_certificate");
     let assertion = server.get("assertion_file");
@@ -20,7 +21,7 @@ fn files_and_variables_are_named_in_their_errors() -> Outcome {
             (
                 &["--secret-file", "/no/file"],
                 2,
-                &["--secret-file /no/file: ", missing],
+                &["--secret-file /no/file: ", no_such],
             ),
             (
                 &["--certificate", "/no/file"],
@@ -99,7 +100,7 @@ fn files_and_variables_are_named_in_their_errors() -> Outcome {
             (
                 &[&no_region[..], &["--assertion-file", "/dev/null"]].concat(),
                 2,
-                &["invalid_client_assertion"],
+                &["--assertion-file /dev/null: ", "that is no whole JWT"],
             ),
         ],
     )?;
@@ -143,6 +144,51 @@ fn arguments_that_do_not_go_together_are_usage_errors() -> Outcome {
                 &with(&["--key", "k"]),
                 2,
                 &["--key goes with --certificate only"],
+            ),
+            (
+                &with(&["--certificate-password-file", "k"]),
+                2,
+                &["--certificate-password-file goes with --certificate only"],
+            ),
+            (
+                &["--certificate", "c.pem", "--certificate-password-file", "k"],
+                2,
+                &["--certificate-password-file goes with PKCS#12 only"],
+            ),
+            (
+                &["--certificate", "c.pfx", "--key", "k"],
+                2,
+                &["--key goes with PEM only; in PKCS#12 the key is in --certificate c.pfx"],
+            ),
+            (
+                &with(&["--pkcs11-token", "t"]),
+                2,
+                &["--pkcs11-token goes with --pkcs11-module only"],
+            ),
+            (
+                &["--pkcs11-module", "m.so", "--pkcs11-token", "t"],
+                2,
+                &["--pkcs11-module needs --pkcs11-certificate too"],
+            ),
+            (
+                &with(&["--exchange-audience", "api://Another"]),
+                2,
+                &["--exchange-audience goes with --managed-identity only"],
+            ),
+            (
+                &["--managed-identity", "mine"],
+                2,
+                &["write system, client-id:ID, object-id:ID or resource-id:ID"],
+            ),
+            (
+                &["--workload-identity"],
+                2,
+                &["--workload-identity: the variable AZURE_CLIENT_ID is not set"],
+            ),
+            (
+                &["--assertion-command", "cat 'x"],
+                2,
+                &["--assertion-command: a quote in it has no end"],
             ),
             (
                 &with(&["--send-over-mtls"]),

@@ -11,7 +11,7 @@ use super::failed::Failed;
 /// How to reach the network.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Network")]
-pub(super) struct NetworkArgs {
+pub(crate) struct NetworkArgs {
     /// Trust the roots in this PEM file, and no others.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub(super) struct NetworkArgs {
 }
 
 impl NetworkArgs {
-    pub(super) fn load(&self) -> Result<Network, Failed> {
+    pub(crate) fn load(&self) -> Result<Network, Failed> {
         let mut network = Network::new();
         if let Some(path) = &self.ca_file {
             let wrong = |error: &dyn std::fmt::Display| {

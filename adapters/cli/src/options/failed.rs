@@ -34,13 +34,13 @@ impl From<Error> for Failed {
 }
 
 impl Failed {
-    pub(super) fn usage(what: impl Display) -> Self {
+    pub(crate) fn usage(what: impl Display) -> Self {
         Self::Usage(what.to_string())
     }
 
     /// Says it on standard error. The exit code is 2 for what can't work until somebody changes it, as for arguments that can't be
     /// parsed, and 1 for everything else.
-    pub(super) fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::Usage(what) => {
                 complain(format_args!("error: {what}"));
@@ -104,13 +104,13 @@ fn in_our_words(error: &Error) -> String {
 }
 
 /// The error's text with other advice.
-pub(super) fn advised(error: &Error, advice: &str) -> String {
+pub(crate) fn advised(error: &Error, advice: &str) -> String {
     error.to_string().replacen(error.advice(), advice, 1)
 }
 
 /// Words of others for a terminal and for logs: without control characters, and without what may be an echo of what was sent, which is
 /// a secret itself, or whatever is as long as an assertion.
-pub(super) fn printable(text: &str, hidden: &[Secret]) -> String {
+pub(crate) fn printable(text: &str, hidden: &[Secret]) -> String {
     /// Longer than a thumbprint or an id, shorter than any JWT.
     const LONGEST: usize = 64;
     let mut text = text.to_owned();
