@@ -28,7 +28,7 @@ pub use provided::{
     AssertionSource, CertificateSource, ProvidedAssertion, ProviderError, first_leg,
     provider_failure,
 };
-pub use resource::{Audience, ResourceError, authorize, challenged};
+pub use resource::{Audience, ResourceError, authorize, challenged, question};
 pub use state::{Allowance, Settings, State};
 pub use tls::{CertificateWatch, NotPresented, Tls};
 pub use turns::{Handed, Held, Taken, Turns, Wake};
