@@ -10,7 +10,9 @@ mod acquire;
 mod console;
 mod demo;
 mod emulator;
+mod explain;
 mod options;
+mod outside;
 mod replay;
 
 /// Acquires Microsoft Entra access tokens for clients that are bound to a certificate, and shows how that works.
@@ -25,6 +27,7 @@ struct Arguments {
 enum Command {
     Demo(demo::Demo),
     Acquire(Box<acquire::Acquire>),
+    Explain(Box<explain::Explain>),
     Emulator(emulator::EmulatorArgs),
     /// Run scenario files against the engine, without a network
     Replay(replay::Arguments),
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Demo(demo) => block_on(demo.run()),
         Command::Acquire(acquire) => block_on(acquire.run()),
+        Command::Explain(explain) => explain.run(),
         Command::Emulator(emulator) => emulator.run(),
         Command::Replay(arguments) => replay::run(&arguments),
     }

@@ -19,12 +19,13 @@ use entra_tokio::{
 };
 
 pub(crate) use self::credential::CredentialArgs;
-pub(crate) use self::failed::Failed;
+pub(crate) use self::failed::{Failed, advice, what};
 pub(crate) use self::hardening::keep_others_out;
-pub(crate) use self::loaded::{Loaded, Reading};
+pub(crate) use self::loaded::{Brings, Loaded, Reading};
 
 use self::authority::AuthorityArgs;
 use self::grant::{Asked, GrantArgs};
+pub(crate) use self::input::Named;
 use self::input::check_stdin;
 use self::mtls::MtlsArgs;
 use self::network::NetworkArgs;
@@ -53,8 +54,12 @@ pub(crate) struct Options {
     /// The application (client) id.
     #[arg(long, value_name = "ID", env = "AZURE_CLIENT_ID")]
     client_id: String,
-    /// A scope, such as https://vault.azure.net/.default; may be repeated.
-    #[arg(long, value_name = "SCOPE")]
+    /// The scopes.
+    #[arg(
+        long,
+        value_name = "SCOPE",
+        help = "A scope, such as https://vault.azure.net/.default; may be repeated"
+    )]
     pub(crate) scope: Vec<String>,
     #[command(flatten)]
     pub(crate) credential: CredentialArgs,
@@ -97,6 +102,23 @@ impl Options {
         let mut asked = self.grant.load(scopes, reading)?;
         asked.request = self.finish(asked.request)?;
         Ok(Wish { loaded, asked })
+    }
+
+    /// The files that are named.
+    pub(crate) fn files(&self) -> Vec<Named> {
+        let mut files = self.credential.files();
+        files.extend(self.grant.inputs().into_iter().filter_map(Named::of));
+        files.extend(self.network.files());
+        files
+    }
+
+    /// Whether the region is named by an option.
+    pub(crate) fn names_region(&self) -> bool {
+        self.mtls.names_region()
+    }
+
+    pub(crate) fn ignores_proxies(&self) -> bool {
+        self.network.ignores_proxies()
     }
 
     fn deadline(&self) -> Duration {

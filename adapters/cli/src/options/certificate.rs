@@ -8,7 +8,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::failed::Failed;
-use super::input::{Input, shown};
+use super::input::{Input, Named, shown};
 
 /// A chain and its key in one file or two.
 #[derive(Clone, Debug)]
@@ -49,6 +49,28 @@ impl CertificateFile {
                 .iter()
                 .any(|known| extension.eq_ignore_ascii_case(known))
         })
+    }
+
+    /// The files themselves. Where the key has none of its own, it is in the certificate's.
+    pub(crate) fn files(&self) -> Vec<Named> {
+        let certificate = Named {
+            option: self.option,
+            path: self.path.clone(),
+            is_secret: self.key.is_none(),
+        };
+        let key = self.key.as_ref().map(|(option, path)| Named {
+            option,
+            path: path.clone(),
+            is_secret: true,
+        });
+        let password = self
+            .password
+            .as_ref()
+            .and_then(|(option, input)| Named::of((option, &Some(input.clone()))));
+        std::iter::once(certificate)
+            .chain(key)
+            .chain(password)
+            .collect()
     }
 
     /// The source that reads them.

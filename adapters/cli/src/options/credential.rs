@@ -10,8 +10,9 @@ use entra_sources::{EXCHANGE_AUDIENCE, UserAssigned};
 use super::authority::variable;
 use super::certificate::{CertificateFile, Token};
 use super::failed::Failed;
-use super::input::{Given, Input};
+use super::input::{Given, Input, Named};
 use super::loaded::{Chosen, Loaded, Reading};
+use super::sources::words;
 use super::together::goes_with;
 
 /// Exactly one credential.
@@ -87,6 +88,23 @@ impl CredentialArgs {
     /// Whether a program makes it, which is told the context.
     pub(crate) fn is_command(&self) -> bool {
         self.assertion_command.is_some()
+    }
+
+    /// The program that makes it, if one does.
+    pub(crate) fn program(&self) -> Option<String> {
+        let command = self.assertion_command.as_deref()?;
+        words(command).ok().map(|(program, _)| program)
+    }
+
+    /// Whether an option names it, and no variable.
+    pub(crate) fn is_by_option(&self) -> bool {
+        self.by_option().is_ok_and(|chosen| chosen.is_some())
+    }
+
+    /// The files that it is in.
+    pub(crate) fn files(&self) -> Vec<Named> {
+        self.chosen()
+            .map_or_else(|_| Vec::new(), |chosen| chosen.files())
     }
 
     pub(crate) fn inputs(&self) -> [Given<'_>; 4] {

@@ -19,6 +19,8 @@ pub(crate) enum Failed {
         /// What must not be repeated, also if the service echoes it.
         hidden: Vec<Secret>,
     },
+    /// What would happen, if it were tried: no log knows its correlation id.
+    Foreseen(Error),
     /// There is a token, and it could not be printed.
     Output(io::Error),
 }
@@ -57,11 +59,12 @@ impl Failed {
                         complain(format_args!("  {whose}: {}", printable(said, hidden)));
                     }
                 }
-                if error.fault() == Fault::Caller {
-                    ExitCode::from(2)
-                } else {
-                    ExitCode::FAILURE
-                }
+                exit_code(error)
+            }
+            Self::Foreseen(error) => {
+                let (code, what, advice) = (error.code(), what(error), advice(error));
+                complain(format_args!("error: {code}: {what}; {advice}"));
+                exit_code(error)
             }
             Self::Output(error) => {
                 complain(format_args!(
@@ -73,9 +76,22 @@ impl Failed {
     }
 }
 
-/// The error's text; where its advice speaks of the library, what to do here.
+fn exit_code(error: &Error) -> ExitCode {
+    if error.fault() == Fault::Caller {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The error's text, with what to do here.
 fn in_our_words(error: &Error) -> String {
-    let advice = match error.code() {
+    advised(error, advice(error))
+}
+
+/// What to do about an error; where its own advice speaks of the library, what to do here.
+pub(crate) fn advice(error: &Error) -> &'static str {
+    match error.code() {
         "mtls_bearer_without_region" | "mtls_pop_without_region" => {
             "give --region NAME or --region discover, or --region-optional for the cloud's global host"
         }
@@ -99,8 +115,16 @@ fn in_our_words(error: &Error) -> String {
         "invalid_client_assertion" => "give a signed JWT and nothing around it",
         "assertion_provider_failed" => "look at what it reported",
         _ => error.advice(),
-    };
-    advised(error, advice)
+    }
+}
+
+/// What is wrong: the error's text without its code and what comes after it.
+pub(crate) fn what(error: &Error) -> String {
+    let text = error.to_string();
+    let code = format!("{}: ", error.code());
+    let text = text.strip_prefix(&code).unwrap_or(&text);
+    let advice = format!("; {}", error.advice());
+    text.split(&advice).next().unwrap_or_default().to_owned()
 }
 
 /// The error's text with other advice.

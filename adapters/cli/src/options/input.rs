@@ -80,6 +80,30 @@ impl Input {
 /// An option with where its secret is, if it is given.
 pub(crate) type Given<'a> = (&'static str, &'a Option<Input>);
 
+/// A file that is named.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    /// The option or the variable that names it.
+    pub(crate) option: &'static str,
+    pub(crate) path: PathBuf,
+    /// Whether what is in it is nobody else's business.
+    pub(crate) is_secret: bool,
+}
+
+impl Named {
+    /// A file with a secret; nothing if the secret is elsewhere.
+    pub(crate) fn of((option, input): Given<'_>) -> Option<Self> {
+        match input {
+            Some(Input::File(path)) => Some(Self {
+                option,
+                path: path.clone(),
+                is_secret: true,
+            }),
+            Some(Input::Stdin | Input::Variable(_)) | None => None,
+        }
+    }
+}
+
 /// Standard input can be read for one option only; this is said before anything is read.
 pub(crate) fn check_stdin<'a>(given: impl IntoIterator<Item = Given<'a>>) -> Result<(), Failed> {
     let mut from_stdin = given

@@ -6,10 +6,11 @@ use std::time::Duration;
 use entra_sources::AssertionFile;
 use entra_tokio::{CertificateChain, ClientIdentity, Credential, Secret};
 
+use super::authority::variable;
 use super::certificate::{CertificateFile, Token, at};
 use super::credential::Identity;
 use super::failed::Failed;
-use super::input::{Input, shown};
+use super::input::{Input, Named, shown};
 use super::sources::{self, Pair, Source, Text};
 
 /// Whether secrets are read.
@@ -17,7 +18,6 @@ use super::sources::{self, Pair, Source, Text};
 pub(crate) enum Reading {
     /// They are.
     Secrets,
-    #[expect(dead_code, reason = "for programs that send nothing, which come next")]
     /// Others stand in for them: for who looks at what would happen and sends nothing.
     StandIns,
 }
@@ -48,9 +48,11 @@ pub(crate) struct Loaded {
     /// Where it came from, for people.
     pub(crate) named: String,
     pub(crate) credential: Credential,
+    /// The certificate, where the credential is one.
+    pub(crate) chain: Option<CertificateChain>,
+    /// The certificate with its key.
     pub(crate) identity: Option<ClientIdentity>,
     pub(crate) source: Option<Source>,
-    #[expect(dead_code, reason = "for programs that send nothing, which come next")]
     /// What the source brings, as far as that is known before it is asked.
     pub(crate) brings: Brings,
     /// The secret or the assertion, so that nothing prints it.
@@ -65,7 +67,7 @@ pub(crate) enum Brings {
     /// An assertion alone.
     Assertion,
     /// An assertion with this certificate.
-    Pair(#[expect(dead_code, reason = "likewise")] CertificateChain),
+    Pair(CertificateChain),
     /// An assertion with a certificate or without: only the source knows.
     Either,
 }
@@ -91,6 +93,39 @@ impl Reading {
 impl Chosen {
     pub(crate) fn is_certificate(&self) -> bool {
         matches!(self, Self::Certificate(_) | Self::Token(_))
+    }
+
+    /// The files that it is in.
+    pub(crate) fn files(&self) -> Vec<Named> {
+        let of = |option, input: &Input| Named::of((option, &Some(input.clone())));
+        match self {
+            Self::Secret(option, input) => of(option, input).into_iter().collect(),
+            Self::Certificate(file) => file.files(),
+            Self::Token(token) => {
+                let module = Named {
+                    option: "--pkcs11-module",
+                    path: token.module.clone(),
+                    is_secret: false,
+                };
+                let pin = of("--pkcs11-pin-file", &token.pin);
+                std::iter::once(module).chain(pin).collect()
+            }
+            Self::Assertion {
+                option,
+                input,
+                binding,
+            } => {
+                let assertion = of(option, input).into_iter();
+                let binding = binding.iter().flat_map(CertificateFile::files);
+                assertion.chain(binding).collect()
+            }
+            Self::Workload => {
+                let name = "AZURE_FEDERATED_TOKEN_FILE";
+                let path = variable(name).map(|path| Input::File(path.into()));
+                path.and_then(|path| of(name, &path)).into_iter().collect()
+            }
+            Self::Command(_) | Self::Managed(..) => Vec::new(),
+        }
     }
 
     pub(crate) fn load(&self, reading: Reading, limit: Duration) -> Result<Loaded, Failed> {
@@ -134,6 +169,7 @@ fn secret(option: &str, input: &Input, reading: Reading) -> Result<Loaded, Faile
     Ok(Loaded {
         named: format!("secret in {input}"),
         credential: Credential::secret(secret.clone()),
+        chain: None,
         identity: None,
         source: None,
         brings: Brings::Nothing,
@@ -163,7 +199,8 @@ fn of_certificate(
     };
     Loaded {
         named,
-        credential: Credential::certificate(chain),
+        credential: Credential::certificate(chain.clone()),
+        chain: Some(chain),
         identity,
         source: None,
         brings: Brings::Nothing,
@@ -225,6 +262,7 @@ fn of_source(named: String, source: Source) -> Loaded {
     Loaded {
         named,
         credential: Credential::assertion_provider(),
+        chain: None,
         identity: None,
         source: Some(source),
         brings: Brings::Assertion,

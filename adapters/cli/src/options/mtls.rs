@@ -19,6 +19,11 @@ pub(crate) struct MtlsArgs {
 }
 
 impl MtlsArgs {
+    /// Whether a region is named.
+    pub(crate) fn names_region(&self) -> bool {
+        self.region.is_some()
+    }
+
     /// The client with its region.
     pub(crate) fn apply(&self, mut client: ClientBuilder) -> ClientBuilder {
         client = match self.region.as_deref() {

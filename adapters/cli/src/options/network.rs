@@ -7,6 +7,7 @@ use clap::Args;
 use entra_tokio::{Network, Resolve};
 
 use super::failed::Failed;
+use super::input::Named;
 
 /// How to reach the network.
 #[derive(Debug, Args)]
@@ -27,6 +28,20 @@ pub(crate) struct NetworkArgs {
 }
 
 impl NetworkArgs {
+    pub(crate) fn ignores_proxies(&self) -> bool {
+        self.no_proxy
+    }
+
+    /// The files that are named.
+    pub(crate) fn files(&self) -> Option<Named> {
+        let path = self.ca_file.clone()?;
+        Some(Named {
+            option: "--ca-file",
+            path,
+            is_secret: false,
+        })
+    }
+
     pub(crate) fn load(&self) -> Result<Network, Failed> {
         let mut network = Network::new();
         if let Some(path) = &self.ca_file {

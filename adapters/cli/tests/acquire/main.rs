@@ -1,4 +1,4 @@
-//! `entra-token acquire` and `emulator` as a user runs them: the emulator as one process, and against it the program as others.
+//! `entra-token acquire`, `explain`, `doctor` and `emulator` as a user runs them: the emulator as one process, and against it the program as others.
 //!
 //! | module | what it shows |
 //! |---|---|
@@ -11,10 +11,13 @@
 //! | `refused`, `usage` | errors, with exit codes 1 and 2 |
 //! | `readme` | what the README says of codes and options |
 //! | `secrets`, `onlookers` | what is never printed, nor seen by other processes |
+//! | `explain`, `explained`, `doctor`, `reachable` | what is told before anything is sent, held against what is sent then |
 //! | `emulator` | the server: files, hints, refusals |
 
 mod credentials;
 mod emulator;
+mod explain;
+mod explained;
 #[cfg(target_os = "linux")]
 mod onlookers;
 mod output;

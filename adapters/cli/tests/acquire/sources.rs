@@ -11,7 +11,7 @@ use cryptoki::types::AuthPin;
 use entra_emulator::{Application, Emulator, ManagedIdentity, TENANT_ID};
 
 use crate::Outcome;
-use crate::program::{CLIENT, folder, program, run};
+use crate::program::{CLIENT, Server, assert_refused, folder, program, run};
 use crate::world::World;
 
 /// A file of the tests of `entra-sources`.
@@ -209,6 +209,63 @@ fn put_certificate(module: &str, configuration: &str, der: &[u8]) -> Outcome {
         .output()?;
     assert!(made.status.success(), "{made:?}");
     Ok(())
+}
+
+#[test]
+fn options_of_sources_go_together_or_say_what_is_missing() -> Outcome {
+    let server = Server::start("sources")?;
+    let secret = ["--secret-file", server.get("secret_file")];
+    let with = |further: &[&'static str]| [&secret[..], further].concat();
+    assert_refused(
+        &server,
+        &[
+            (
+                &with(&["--certificate-password-file", "k"]),
+                2,
+                &["--certificate-password-file goes with --certificate only"],
+            ),
+            (
+                &["--certificate", "c.pem", "--certificate-password-file", "k"],
+                2,
+                &["--certificate-password-file goes with PKCS#12 only"],
+            ),
+            (
+                &["--certificate", "c.pfx", "--key", "k"],
+                2,
+                &["--key goes with PEM only; in PKCS#12 the key is in --certificate c.pfx"],
+            ),
+            (
+                &with(&["--pkcs11-token", "t"]),
+                2,
+                &["--pkcs11-token goes with --pkcs11-module only"],
+            ),
+            (
+                &["--pkcs11-module", "m.so", "--pkcs11-token", "t"],
+                2,
+                &["--pkcs11-module needs --pkcs11-certificate too"],
+            ),
+            (
+                &with(&["--exchange-audience", "api://Another"]),
+                2,
+                &["--exchange-audience goes with --managed-identity only"],
+            ),
+            (
+                &["--managed-identity", "mine"],
+                2,
+                &["write system, client-id:ID, object-id:ID or resource-id:ID"],
+            ),
+            (
+                &["--workload-identity"],
+                2,
+                &["--workload-identity: the variable AZURE_CLIENT_ID is not set"],
+            ),
+            (
+                &["--assertion-command", "cat 'x"],
+                2,
+                &["--assertion-command: a quote in it has no end"],
+            ),
+        ],
+    )
 }
 
 #[test]

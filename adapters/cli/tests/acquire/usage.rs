@@ -146,51 +146,6 @@ fn arguments_that_do_not_go_together_are_usage_errors() -> Outcome {
                 &["--key goes with --certificate only"],
             ),
             (
-                &with(&["--certificate-password-file", "k"]),
-                2,
-                &["--certificate-password-file goes with --certificate only"],
-            ),
-            (
-                &["--certificate", "c.pem", "--certificate-password-file", "k"],
-                2,
-                &["--certificate-password-file goes with PKCS#12 only"],
-            ),
-            (
-                &["--certificate", "c.pfx", "--key", "k"],
-                2,
-                &["--key goes with PEM only; in PKCS#12 the key is in --certificate c.pfx"],
-            ),
-            (
-                &with(&["--pkcs11-token", "t"]),
-                2,
-                &["--pkcs11-token goes with --pkcs11-module only"],
-            ),
-            (
-                &["--pkcs11-module", "m.so", "--pkcs11-token", "t"],
-                2,
-                &["--pkcs11-module needs --pkcs11-certificate too"],
-            ),
-            (
-                &with(&["--exchange-audience", "api://Another"]),
-                2,
-                &["--exchange-audience goes with --managed-identity only"],
-            ),
-            (
-                &["--managed-identity", "mine"],
-                2,
-                &["write system, client-id:ID, object-id:ID or resource-id:ID"],
-            ),
-            (
-                &["--workload-identity"],
-                2,
-                &["--workload-identity: the variable AZURE_CLIENT_ID is not set"],
-            ),
-            (
-                &["--assertion-command", "cat 'x"],
-                2,
-                &["--assertion-command: a quote in it has no end"],
-            ),
-            (
                 &with(&["--send-over-mtls"]),
                 2,
                 &["--send-over-mtls goes with --certificate only"],
