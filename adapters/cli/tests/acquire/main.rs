@@ -15,6 +15,7 @@
 //! | `emulator` | the server: files, hints, refusals |
 
 mod credentials;
+mod doctor;
 mod emulator;
 mod explain;
 mod explained;
@@ -22,6 +23,7 @@ mod explained;
 mod onlookers;
 mod output;
 mod program;
+mod reachable;
 mod readme;
 mod refused;
 mod regions;
