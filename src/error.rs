@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::metadata::Metadata;
 use crate::secret::Secret;
+use crate::uuid::Uuid;
 
 mod code;
 mod failure;
@@ -82,7 +83,7 @@ pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) aadsts: Vec<u32>,
     pub(crate) suberror: Option<String>,
-    pub(crate) correlation_id: Option<String>,
+    pub(crate) correlation_id: Option<Uuid>,
     pub(crate) claims: Option<Secret>,
     pub(crate) description: Option<Secret>,
 }
@@ -166,8 +167,7 @@ impl Error {
     pub(crate) fn in_flow(self, metadata: Metadata) -> Self {
         self.with(|facts| {
             let first = facts.metadata.take();
-            let correlation_id =
-                first.map_or_else(|| metadata.correlation_id.clone(), |of| of.correlation_id);
+            let correlation_id = first.map_or(metadata.correlation_id, |of| of.correlation_id);
             facts.metadata = Some(Metadata {
                 correlation_id,
                 ..metadata
@@ -250,8 +250,8 @@ impl Error {
             .0
             .service
             .as_ref()
-            .and_then(|refusal| refusal.correlation_id.as_deref());
-        named.or_else(|| self.metadata().map(Metadata::correlation_id))
+            .and_then(|refusal| refusal.correlation_id.as_ref().map(Uuid::as_str));
+        named.or_else(|| self.metadata().and_then(Metadata::correlation_id))
     }
 
     /// How many token requests were sent.

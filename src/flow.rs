@@ -88,15 +88,17 @@
 //! # }
 //! ```
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authority::Endpoints;
 use crate::cache::PartitionKey;
 use crate::metadata::{CacheOutcome, Metadata};
-use crate::plan::{Decided, Plan, Reading};
+use crate::plan::{Decided, Plan};
 use crate::region::{Region, RegionOrigin};
 use crate::secret::{Secret, Seed};
 use crate::time::Now;
+use crate::uuid::Uuid;
 
 mod discover_instance;
 mod discover_region;
@@ -162,12 +164,13 @@ pub(crate) struct Flow {
     plan: Plan,
     seed: Seed,
     began: Now,
-    correlation_id: String,
+    /// Once somebody outside may be told: a hit needs none.
+    correlation_id: Option<Uuid>,
     attempt: Attempt,
     /// How many token requests were sent.
     sent: u8,
     /// Where the latest one went.
-    endpoint: Option<String>,
+    endpoint: Option<Arc<str>>,
     /// What came of looking into the cache.
     looked: CacheOutcome,
     spent: Spent,
@@ -205,7 +208,7 @@ pub(crate) enum Attempt {
 }
 
 /// How the question of the region was settled.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) enum Settled {
     Region(Region, RegionOrigin),
     /// None was asked for.
@@ -227,20 +230,12 @@ impl Plan {
     /// Begins a flow. `seed` is the only randomness that it will use.
     pub fn start(self, seed: Seed, now: Now) -> Step {
         let decided = self.decided();
-        let correlation_id = match &decided.request.correlation_id {
-            Some(id) => id.clone(),
-            None => seed.uuid("correlation id", 0),
-        };
-        let offered = decided
-            .request
-            .offered
-            .filter(|_| decided.reading == Reading::Cache);
-        let key = decided.key.clone();
+        let first_look = decided.first_look.clone();
         let flow = Box::new(Flow {
-            key: key.clone(),
+            key: decided.key.clone(),
             seed,
             began: now,
-            correlation_id,
+            correlation_id: None,
             attempt: Attempt::First,
             sent: 0,
             endpoint: None,
@@ -251,8 +246,8 @@ impl Plan {
             instance: None,
             plan: self,
         });
-        match (flow.decided().answer_names_key, offered) {
-            (true, Some(offered)) => load_cache::offered(flow, key.with_certificate(Some(offered))),
+        match (flow.decided().answer_names_key, first_look) {
+            (true, Some(offered)) => load_cache::offered(flow, offered),
             (true, None) => material::name_key(flow, None, now),
             (false, _) => load_cache::enter(flow, None, now),
         }
@@ -271,20 +266,26 @@ impl Flow {
             .saturating_add(self.plan.allowed_time())
     }
 
-    fn region(&self) -> Option<&Region> {
-        match &self.region {
+    fn region(&self) -> Option<Region> {
+        match self.region {
             Some(Settled::Region(region, _)) => Some(region),
             Some(Settled::NoRegion | Settled::NotFound) | None => None,
         }
     }
 
+    fn correlation_id(&self) -> Uuid {
+        self.correlation_id
+            .or_else(|| self.decided().correlation_id)
+            .unwrap_or_else(|| self.seed.uuid("correlation id", 0))
+    }
+
     /// How it went so far.
     fn metadata(&self, now: Now) -> Metadata {
         Metadata {
-            correlation_id: self.correlation_id.clone(),
+            correlation_id: Some(self.correlation_id()),
             attempts: self.sent,
             token_endpoint: self.endpoint.clone(),
-            region: self.region().cloned(),
+            region: self.region(),
             region_origin: match &self.region {
                 Some(Settled::Region(_, origin)) => *origin,
                 Some(Settled::NotFound) => RegionOrigin::Failed,
@@ -309,7 +310,7 @@ impl std::fmt::Debug for Flow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Flow")
             .field("plan", &self.plan)
-            .field("correlation_id", &self.correlation_id)
+            .field("correlation_id", &self.correlation_id())
             .field("attempt", &self.attempt)
             .finish_non_exhaustive()
     }

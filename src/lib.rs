@@ -122,6 +122,7 @@ mod request;
 mod secret;
 mod time;
 mod token;
+mod uuid;
 mod wire;
 
 #[cfg(feature = "testing")]

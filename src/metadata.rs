@@ -1,8 +1,10 @@
 //! How a flow went: the same facts beside a token and beside an error, for logs and metrics. No secret is among them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::region::{Region, RegionOrigin};
+use crate::uuid::Uuid;
 
 /// How a flow went, up to the moment that it ended.
 ///
@@ -19,9 +21,9 @@ use crate::region::{Region, RegionOrigin};
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Metadata {
-    pub(crate) correlation_id: String,
+    pub(crate) correlation_id: Option<Uuid>,
     pub(crate) attempts: u8,
-    pub(crate) token_endpoint: Option<String>,
+    pub(crate) token_endpoint: Option<Arc<str>>,
     pub(crate) region: Option<Region>,
     pub(crate) region_origin: RegionOrigin,
     pub(crate) cache: CacheOutcome,
@@ -52,10 +54,26 @@ pub enum CacheOutcome {
 }
 
 impl Metadata {
-    /// The id under which the service logged the request.
+    /// Of a flow that found a token at its first look and took no time.
+    pub(crate) fn of_hit(correlation_id: Option<Uuid>, region: Option<Region>) -> Self {
+        Self {
+            correlation_id,
+            attempts: 0,
+            token_endpoint: None,
+            region,
+            region_origin: RegionOrigin::None,
+            cache: CacheOutcome::Hit,
+            total: Duration::ZERO,
+            http: Duration::ZERO,
+            credential: Duration::ZERO,
+        }
+    }
+
+    /// The id under which the service logs the request; none for a token that was remembered, of which the service knows nothing,
+    /// unless the caller gave one.
     #[must_use]
-    pub fn correlation_id(&self) -> &str {
-        &self.correlation_id
+    pub fn correlation_id(&self) -> Option<&str> {
+        self.correlation_id.as_ref().map(Uuid::as_str)
     }
 
     /// How many token requests were sent: 0 for a hit, 2 at most.

@@ -6,20 +6,25 @@ use std::time::Duration;
 
 use crate::authority::Tenant;
 use crate::cache::{
-    Bypass, FlightKey, Further, GrantKey, PartitionKey, ScopeSet, TokenKey, TokenKind,
+    Bypass, FlightKey, Further, GrantKey, PartitionKey, ScopeSet, TokenKey, TokenKind, Wanted,
 };
 use crate::certificate::{Certificate, Thumbprint};
 use crate::client::{BearerIsolation, Client, Configuration};
 use crate::error::{Code, Error};
 use crate::region::{RegionChoice, RegionPolicy};
 use crate::request::{Grant, TokenRequest};
+use crate::uuid::Uuid;
 use crate::wire::claims;
 use crate::wire::json::Json;
 
 mod fields;
 mod proof;
+mod way;
 
 pub(crate) use proof::{CertificateUse, Proof};
+pub(crate) use way::Way;
+
+use way::Ways;
 
 /// A request that makes sense for a client, with every choice made: one can print it, compare it and start it, also twice.
 ///
@@ -36,12 +41,16 @@ pub(crate) use proof::{CertificateUse, Proof};
 #[derive(Clone)]
 pub struct Plan {
     decided: Arc<Decided>,
+    /// Once they were worked out.
+    ways: Option<Arc<Ways>>,
     renewal: bool,
 }
 
 pub(crate) struct Decided {
     pub(crate) client: Client,
     pub(crate) request: TokenRequest,
+    /// The caller's own.
+    pub(crate) correlation_id: Option<Uuid>,
     pub(crate) kind: TokenKind,
     pub(crate) tenant: Option<Tenant>,
     pub(crate) scopes: ScopeSet,
@@ -57,6 +66,8 @@ pub(crate) struct Decided {
     pub(crate) reading: Reading,
     /// Where the token is remembered; the certificate is in it if it is known already.
     pub(crate) key: PartitionKey,
+    /// Where a flow looks before it asks anybody for anything, if it may.
+    pub(crate) first_look: Option<PartitionKey>,
     /// Only a provider's answer can name the certificate that belongs into the key (rule 4).
     pub(crate) answer_names_key: bool,
     /// Whether mutual TLS is possible at all with this client and tenant: tenant, then region, then host (rule 16).
@@ -118,23 +129,34 @@ impl TokenRequest {
         if kind == TokenKind::MtlsPop && proof.binding().is_some() {
             mtls.clone()?;
         }
+        let key = self.key(configuration, tenant.as_ref(), kind, certificate, further);
+        let reading = self.reading();
+        let answer_names_key = by_certificate && proof.answer_may_bind();
+        let first_look = match (reading, answer_names_key, self.offered) {
+            (Reading::Cache, false, _) => Some(key.clone()),
+            (Reading::Cache, true, Some(offered)) => Some(key.with_certificate(Some(offered))),
+            (Reading::Cache, true, None) | (Reading::Bypass | Reading::Never, _, _) => None,
+        };
         Ok(Plan {
             decided: Arc::new(Decided {
                 client: client.clone(),
+                correlation_id: self.correlation_id.as_deref().and_then(Uuid::parse),
                 kind,
                 scopes: scopes.set,
                 target: scopes.target,
                 scope_text: scopes.text,
                 claims,
-                answer_names_key: by_certificate && proof.answer_may_bind(),
+                answer_names_key,
+                first_look,
                 proof,
                 own_claims,
-                reading: self.reading(),
-                key: self.key(configuration, tenant.as_ref(), kind, certificate, further),
+                reading,
+                key,
                 tenant,
                 mtls,
                 request: self,
             }),
+            ways: None,
             renewal: false,
         })
     }
@@ -243,8 +265,13 @@ impl Plan {
         self.decided.client.configuration()
     }
 
-    pub(crate) fn is_renewal(&self) -> bool {
-        self.renewal
+    /// What the flow's first look is for.
+    pub(crate) fn wanted(&self) -> Wanted {
+        if self.renewal {
+            Wanted::Fresh
+        } else {
+            Wanted::Any
+        }
     }
 
     /// The same plan for fetching early what still serves (rule 10).
@@ -259,6 +286,21 @@ impl Plan {
     #[must_use]
     pub fn allowed_time(&self) -> Duration {
         self.decided.request.deadline
+    }
+
+    /// Where its token is remembered, if whoever was handed it may hold on to it and hand it out again without a flow. Not for a
+    /// plan that bypasses the cache or whose grant works once (rule 11), nor where a provider has to be asked first, since only its
+    /// answer names the certificate (rule 4).
+    ///
+    /// For drivers that keep a token beside the memory, as long as it [`serves`](crate::AccessToken::serves): what is saved under
+    /// this key, as the answer to a challenge is, takes its place.
+    #[must_use]
+    pub fn held_under(&self) -> Option<&PartitionKey> {
+        let decided = &self.decided;
+        decided
+            .first_look
+            .as_ref()
+            .filter(|_| !decided.answer_names_key)
     }
 
     /// What kind of token it will bring.

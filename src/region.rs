@@ -16,8 +16,12 @@ use crate::error::{Code, Error, shown};
 /// assert_eq!(Region::parse("fake.com/x").unwrap_err().code(), "invalid_region");
 /// # Ok::<(), entra_proto::Error>(())
 /// ```
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Region(Box<str>);
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Region {
+    /// In place, so that a token that is handed out says its region without an allocation. Zeros follow the name.
+    name: [u8; 32],
+    length: u8,
+}
 
 impl Region {
     /// Lower-cases ASCII letters and accepts the name or refuses it whole.
@@ -25,28 +29,42 @@ impl Region {
     /// # Errors
     /// `invalid_region`.
     pub fn parse(name: &str) -> Result<Self, Error> {
+        let mut region = Self {
+            name: [0; 32],
+            length: u8::try_from(name.len()).unwrap_or(u8::MAX),
+        };
         let plain =
             (1..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if plain {
-            Ok(Self(name.to_ascii_lowercase().into()))
-        } else {
-            Err(Error::new(
+        if !plain {
+            return Err(Error::new(
                 Code::InvalidRegion,
                 format!("\"{}\" is no region's name", shown(name)),
-            ))
+            ));
         }
+        for (to, byte) in region.name.iter_mut().zip(name.bytes()) {
+            *to = byte.to_ascii_lowercase();
+        }
+        Ok(region)
     }
 
     /// The name, in lower case.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        let name = self.name.get(..usize::from(self.length));
+        name.and_then(|name| std::str::from_utf8(name).ok())
+            .unwrap_or_default()
     }
 }
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Region").field(&self.as_str()).finish()
     }
 }
 

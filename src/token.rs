@@ -1,14 +1,16 @@
 //! What a flow ends in when it ends well: an access token and what is known of it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::Account;
-use crate::cache::TokenKind;
+use crate::cache::{Entry, TokenKind};
 use crate::certificate::Certificate;
 use crate::metadata::Metadata;
 use crate::region::Region;
 use crate::secret::Secret;
+use crate::time::Now;
 
 /// An access token. Clones share its text.
 ///
@@ -20,16 +22,13 @@ use crate::secret::Secret;
 /// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct AccessToken {
-    pub(crate) secret: Secret,
-    pub(crate) kind: TokenKind,
+    /// Shared with the cache and with whoever else was handed it, so that a hit copies nothing.
+    pub(crate) entry: Arc<Entry>,
     pub(crate) source: TokenSource,
-    pub(crate) binding_certificate: Option<Certificate>,
     pub(crate) expires_in: Duration,
     pub(crate) expires_at: Duration,
     pub(crate) renewal_due: bool,
     pub(crate) refresh_token: Option<Secret>,
-    pub(crate) id_token: Option<Secret>,
-    pub(crate) account: Option<Account>,
     pub(crate) metadata: Metadata,
 }
 
@@ -44,16 +43,30 @@ pub enum TokenSource {
 }
 
 impl AccessToken {
+    /// A token that was remembered, as it is handed out now.
+    pub(crate) fn remembered(entry: &Arc<Entry>, metadata: Metadata, now: Now) -> Self {
+        let left = entry.life.left(now);
+        Self {
+            source: TokenSource::Cache,
+            expires_in: left,
+            expires_at: now.wall().saturating_add(left),
+            renewal_due: entry.renewal_is_due(now),
+            refresh_token: None,
+            entry: Arc::clone(entry),
+            metadata,
+        }
+    }
+
     /// The token's text.
     #[must_use]
     pub fn secret(&self) -> &Secret {
-        &self.secret
+        &self.entry.token
     }
 
     /// The kind, which is also the scheme of the `Authorization` header.
     #[must_use]
     pub fn token_type(&self) -> TokenKind {
-        self.kind
+        self.entry.kind
     }
 
     /// Whether it was fetched or remembered.
@@ -66,7 +79,7 @@ impl AccessToken {
     /// transport it came (rule 2).
     #[must_use]
     pub fn binding_certificate(&self) -> Option<&Certificate> {
-        self.binding_certificate.as_ref()
+        self.entry.certificate.as_ref()
     }
 
     /// How long it lives from the moment it was handed out.
@@ -87,6 +100,13 @@ impl AccessToken {
         self.renewal_due
     }
 
+    /// Whether whoever holds on to it may still use it as it is: by both clocks it lives for more than five minutes (rule 10), and
+    /// its renewal is not due. For drivers that keep a token beside the memory.
+    #[must_use]
+    pub fn serves(&self, now: Now) -> bool {
+        self.entry.serves_as_it_is(now)
+    }
+
     /// The region whose endpoint issued it.
     #[must_use]
     pub fn region(&self) -> Option<&Region> {
@@ -103,7 +123,7 @@ impl AccessToken {
     /// [`TokenRequest::for_account`](crate::TokenRequest::for_account), whose tokens are always of the account asked for.
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
-        self.account.as_ref()
+        self.entry.account.as_ref()
     }
 
     /// The refresh token that came with it, if the grant brings one. It is remembered for the account, but not that of a token on
@@ -116,7 +136,7 @@ impl AccessToken {
     /// The ID token that came with it, not validated: it tells the client about the user, it authorizes nothing.
     #[must_use]
     pub fn id_token(&self) -> Option<&Secret> {
-        self.id_token.as_ref()
+        self.entry.id_token.as_ref()
     }
 
     /// How the flow went that handed it out.
@@ -125,9 +145,9 @@ impl AccessToken {
         &self.metadata
     }
 
-    /// The id under which the service logged this request.
+    /// The id under which the service logged this request; see [`Metadata::correlation_id`].
     #[must_use]
-    pub fn correlation_id(&self) -> &str {
+    pub fn correlation_id(&self) -> Option<&str> {
         self.metadata.correlation_id()
     }
 
@@ -141,9 +161,9 @@ impl AccessToken {
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
-            .field("kind", &self.kind)
+            .field("kind", &self.entry.kind)
             .field("source", &self.source)
-            .field("binding_certificate", &self.binding_certificate)
+            .field("binding_certificate", &self.entry.certificate)
             .field("expires_in", &self.expires_in)
             .field("metadata", &self.metadata)
             .finish_non_exhaustive()

@@ -330,10 +330,7 @@ impl ScopeSet {
 
 /// What callers queue for: requests with equal keys would get the same answer, so one of them asks.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct FlightKey(Arc<Flight>);
-
-#[derive(Eq, Hash, Ord, PartialEq, PartialOrd)]
-struct Flight {
+pub struct FlightKey {
     partition: PartitionKey,
     scopes: Option<ScopeSet>,
     bypass: Bypass,
@@ -348,28 +345,28 @@ pub(crate) enum Bypass {
 
 impl FlightKey {
     pub(crate) fn token(partition: PartitionKey, scopes: ScopeSet, bypass: Bypass) -> Self {
-        Self(Arc::new(Flight {
+        Self {
             partition,
             scopes: Some(scopes),
             bypass,
-        }))
+        }
     }
 
     pub(crate) fn fact(partition: PartitionKey) -> Self {
-        Self(Arc::new(Flight {
+        Self {
             partition,
             scopes: None,
             bypass: Bypass::No,
-        }))
+        }
     }
 }
 
 impl fmt::Debug for FlightKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlightKey")
-            .field("partition", &self.0.partition)
-            .field("scopes", &self.0.scopes)
-            .field("bypass", &(self.0.bypass != Bypass::No))
+            .field("partition", &self.partition)
+            .field("scopes", &self.scopes)
+            .field("bypass", &(self.bypass != Bypass::No))
             .finish()
     }
 }

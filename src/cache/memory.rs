@@ -5,10 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 
+use crate::metadata::Metadata;
+use crate::plan::Plan;
 use crate::time::Now;
+use crate::token::AccessToken;
 
 use super::key::{PartitionKey, ScopeSet};
-use super::partition::{CacheUpdate, Change, Entry, Note, Partition};
+use super::partition::{CacheUpdate, Change, Partition};
 
 /// How many tokens of one partition another process may leave behind: nobody asks for so many sets of scopes, and every look-up
 /// goes through them all.
@@ -75,6 +78,30 @@ impl Memory {
         self.partitions.get(key).cloned().unwrap_or_default()
     }
 
+    /// The token that a flow of this plan would be over with at once: one that is remembered, serves, and needs no renewal. The
+    /// short way for whoever asks before every call: it costs no step and no allocation. None means nothing but that it takes a
+    /// flow to say.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use entra_proto::{Client, Credential, Memory, Now, Secret, TokenRequest};
+    /// # let credential = Credential::secret(Secret::new("s"));
+    /// # let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+    /// # let now = Now::new(Duration::from_secs(1_798_761_600), Duration::ZERO);
+    /// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?;
+    /// assert!(Memory::default().hit(&plan, now).is_none());
+    /// # Ok::<(), entra_proto::Error>(())
+    /// ```
+    #[must_use]
+    pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
+        let decided = plan.decided();
+        let partition = self.partitions.get(decided.first_look.as_ref()?)?;
+        let entry = partition.find(&decided.scopes, plan.wanted(), now)?;
+        let metadata = Metadata::of_hit(decided.correlation_id, entry.region);
+        let token = AccessToken::remembered(entry, metadata, now);
+        (!token.renewal_is_due()).then_some(token)
+    }
+
     /// Applies `update` under `key`, then lets go of what has ended and of what is too much.
     pub fn save(&mut self, key: &PartitionKey, update: &CacheUpdate, now: Now) {
         match update.change() {
@@ -99,11 +126,11 @@ impl Memory {
         let (held, new, size) = match update.change() {
             Change::Entry(entry) => {
                 let held = held.and_then(|held| held.entry(&entry.scopes));
-                (held.map(Entry::end), entry.end(), entry.size())
+                (held.map(|held| held.end()), entry.end(), entry.size())
             }
             Change::Note(note) => {
                 let held = held.and_then(Partition::note);
-                (held.map(Note::end), note.end(), note.size())
+                (held.map(|held| held.end()), note.end(), note.size())
             }
         };
         let crowded = self

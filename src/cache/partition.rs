@@ -13,7 +13,7 @@ use crate::region::Region;
 use crate::secret::Secret;
 use crate::time::{Now, Span};
 
-use super::key::ScopeSet;
+use super::key::{ScopeSet, TokenKind};
 
 /// How long before its end a token stops to serve (rule 10).
 const MARGIN: Duration = Duration::from_secs(300);
@@ -21,14 +21,15 @@ const MARGIN: Duration = Duration::from_secs(300);
 /// What is remembered under one [`PartitionKey`](super::PartitionKey). A key that nobody has written to has an empty one.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Partition {
-    entries: Vec<Entry>,
+    entries: Vec<Arc<Entry>>,
     /// Few partitions have one, and it is larger than all the rest.
-    note: Option<Box<Note>>,
+    note: Option<Arc<Note>>,
 }
 
-/// One remembered token.
-#[derive(Clone, Eq, PartialEq)]
+/// One token that was issued, shared by the cache and by everybody who is handed it.
+#[derive(Eq, PartialEq)]
 pub(crate) struct Entry {
+    pub(crate) kind: TokenKind,
     pub(crate) scopes: ScopeSet,
     /// The scopes as they were spelled: MSAL for Python, which reads them in a portable cache, tells letters by their case.
     pub(crate) target: Arc<str>,
@@ -88,7 +89,7 @@ impl Partition {
     }
 
     /// The entry that serves: one with these very scopes, else of the supersets the one that lasts longest.
-    pub(crate) fn find(&self, scopes: &ScopeSet, wanted: Wanted, now: Now) -> Option<&Entry> {
+    pub(crate) fn find(&self, scopes: &ScopeSet, wanted: Wanted, now: Now) -> Option<&Arc<Entry>> {
         let serving = || {
             self.entries
                 .iter()
@@ -115,16 +116,16 @@ impl Partition {
         }
     }
 
-    pub(crate) fn note(&self) -> Option<&Note> {
-        self.note.as_deref()
+    pub(crate) fn note(&self) -> Option<&Arc<Note>> {
+        self.note.as_ref()
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(super) fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
     }
 
     /// The entry with these very scopes.
-    pub(super) fn entry(&self, scopes: &ScopeSet) -> Option<&Entry> {
+    pub(super) fn entry(&self, scopes: &ScopeSet) -> Option<&Arc<Entry>> {
         self.entries.iter().find(|entry| entry.scopes == *scopes)
     }
 
@@ -147,6 +148,11 @@ impl fmt::Debug for Partition {
 }
 
 impl Entry {
+    /// Whether whoever holds it may go on using it without asking again.
+    pub(crate) fn serves_as_it_is(&self, now: Now) -> bool {
+        self.serves(Wanted::Fresh, now)
+    }
+
     fn serves(&self, wanted: Wanted, now: Now) -> bool {
         let alive = self.life.left(now) > MARGIN;
         alive
@@ -221,17 +227,17 @@ pub struct CacheUpdate(Change);
 
 #[derive(Clone, Eq, PartialEq)]
 pub(super) enum Change {
-    Entry(Entry),
-    Note(Note),
+    Entry(Arc<Entry>),
+    Note(Arc<Note>),
 }
 
 impl CacheUpdate {
-    pub(crate) const fn entry(entry: Entry) -> Self {
+    pub(crate) const fn entry(entry: Arc<Entry>) -> Self {
         Self(Change::Entry(entry))
     }
 
-    pub(crate) const fn note(note: Note) -> Self {
-        Self(Change::Note(note))
+    pub(crate) fn note(note: impl Into<Arc<Note>>) -> Self {
+        Self(Change::Note(note.into()))
     }
 
     /// Applies the change: the entry with the same scopes is replaced, and no other.
@@ -244,9 +250,9 @@ impl CacheUpdate {
                 if partition.entries.is_empty() {
                     partition.entries.reserve_exact(1);
                 }
-                partition.entries.push(entry.clone());
+                partition.entries.push(Arc::clone(entry));
             }
-            Change::Note(note) => partition.note = Some(Box::new(note.clone())),
+            Change::Note(note) => partition.note = Some(Arc::clone(note)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Settle where the token endpoint is. Known hosts and listed ones need nobody; an unknown host of Entra's is asked about, and
 //! an OpenID provider names its endpoint. Everything but a clear yes fails closed (rule 7).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -8,7 +9,7 @@ use url::Url;
 
 use crate::authority::{AuthorityKind, Endpoints};
 use crate::cache::{CacheUpdate, Fact, Note, PartitionKey};
-use crate::error::{Error, Failure};
+use crate::error::Failure;
 use crate::secret::Body;
 use crate::time::{Now, Span};
 use crate::wire::metadata;
@@ -35,30 +36,17 @@ pub struct DiscoverInstance {
 }
 
 pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
-    let endpoint = match endpoint(&flow, &held) {
-        Ok(endpoint) => endpoint,
+    let mtls = held.material.binding().is_some();
+    let way = match flow.plan.way(mtls, flow.region().as_ref()) {
+        Ok(way) => way,
         Err(error) => return done::failed(&flow, error, now),
     };
-    let prepared = Prepared { held, endpoint };
+    let prepared = Prepared { held, way };
     match (key(&flow, &prepared), flow.instance.clone()) {
         (Some(_), Some(vetted)) => settle(flow, prepared, vetted, now),
         (Some(key), None) => load_cache::instance(flow, key, prepared, Look::First),
         (None, _) => throttle::enter(flow, prepared, now),
     }
-}
-
-/// The endpoint by the closed table of hosts (rule 7).
-fn endpoint(flow: &Flow, held: &Held) -> Result<String, Error> {
-    let configuration = flow.plan.configuration();
-    let tenant = flow.decided().tenant.as_ref();
-    let region = flow.region();
-    let url = match held.material.binding() {
-        Some(_) => configuration
-            .authority
-            .mtls_endpoint(tenant, region, configuration.listed)?,
-        None => configuration.authority.plain_endpoint(tenant, region)?,
-    };
-    Ok(url.into())
 }
 
 /// Under which key the answer is remembered, if anybody has to be asked.
@@ -90,7 +78,7 @@ fn key(flow: &Flow, prepared: &Prepared) -> Option<PartitionKey> {
 pub(super) fn looked(
     flow: Box<Flow>,
     prepared: Prepared,
-    note: Option<&Note>,
+    note: Option<&Arc<Note>>,
     look: Look,
     now: Now,
 ) -> Step {
@@ -101,18 +89,27 @@ pub(super) fn looked(
             settle(flow, prepared, vetted, now)
         }
         // Written again as it is, for that gives the turn back: who waits for the answer need not wait for this flow's token.
-        (Some(key), Some((vetted, note)), Look::WithTurn) => {
-            save_cache::instance(flow, key, CacheUpdate::note(note.clone()), prepared, vetted)
-        }
+        (Some(key), Some((vetted, note)), Look::WithTurn) => save_cache::instance(
+            flow,
+            key,
+            CacheUpdate::note(Arc::clone(note)),
+            prepared,
+            vetted,
+        ),
         (Some(key), None, Look::First) => take_turn::instance(flow, key, prepared),
         (Some(key), None, Look::WithTurn) => ask(flow, key, prepared, now),
     }
 }
 
 /// What a note is worth to this flow's client.
-fn remembered(flow: &Flow, prepared: &Prepared, note: Option<&Note>, now: Now) -> Option<Vetted> {
+fn remembered(
+    flow: &Flow,
+    prepared: &Prepared,
+    note: Option<&Arc<Note>>,
+    now: Now,
+) -> Option<Vetted> {
     let lasts = |span: &Span| !span.left(now).is_zero();
-    match note {
+    match note.map(Arc::as_ref) {
         Some(Note::ValidInstance(span)) if lasts(span) => Some(Vetted::Host),
         Some(Note::Provider(endpoints, span)) if lasts(span) => Some(endpoints)
             .filter(|endpoints| chosen(flow, prepared, endpoints).is_some())
@@ -140,7 +137,10 @@ pub(super) fn settle(
 ) -> Step {
     if let Vetted::Provider(endpoints) = &vetted {
         match chosen(&flow, &prepared, endpoints) {
-            Some(url) => prepared.endpoint = url.as_str().to_owned(),
+            Some(url) => match flow.decided().way_to(url.clone()) {
+                Ok(way) => prepared.way = way,
+                Err(error) => return done::failed(&flow, error, now),
+            },
             None => {
                 let error = metadata::invalid_instance(
                     "the OpenID configuration's endpoint for mutual TLS is on a host that is not the authority's",
@@ -165,7 +165,7 @@ fn ask(flow: Box<Flow>, key: PartitionKey, prepared: Prepared, now: Now) -> Step
     };
     let request = Request::get(url)
         .header("accept", "application/json")
-        .header("client-request-id", flow.correlation_id.as_str())
+        .header("client-request-id", flow.correlation_id().as_str())
         .body(Body::empty());
     match request {
         Ok(request) => Step::DiscoverInstance(DiscoverInstance {

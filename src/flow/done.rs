@@ -1,11 +1,13 @@
 //! The end: the token or the error, and maybe a renewal worth doing.
 
+use std::sync::Arc;
+
 use crate::cache::Entry;
 use crate::error::Error;
 use crate::metadata::{CacheOutcome, Metadata};
 use crate::plan::Plan;
 use crate::time::Now;
-use crate::token::{AccessToken, TokenSource};
+use crate::token::AccessToken;
 
 use super::{Flow, Step};
 
@@ -32,30 +34,17 @@ pub(super) fn granted(token: AccessToken) -> Step {
 }
 
 /// A hit. A PoP token goes out with the certificate that it was stored with, not with one that was offered (rule 10).
-pub(super) fn remembered(flow: &Flow, entry: &Entry, now: Now) -> Step {
-    let due = entry.renewal_is_due(now);
-    let left = entry.life.left(now);
+pub(super) fn remembered(flow: &Flow, entry: &Arc<Entry>, now: Now) -> Step {
     let metadata = Metadata {
-        region: entry.region.clone(),
+        correlation_id: flow.decided().correlation_id,
+        region: entry.region,
         cache: CacheOutcome::Hit,
         ..flow.metadata(now)
     };
-    let token = AccessToken {
-        secret: entry.token.clone(),
-        kind: flow.decided().kind,
-        source: TokenSource::Cache,
-        binding_certificate: entry.certificate.clone(),
-        expires_in: left,
-        expires_at: now.wall().saturating_add(left),
-        renewal_due: due,
-        refresh_token: None,
-        id_token: entry.id_token.clone(),
-        account: entry.account.clone(),
-        metadata,
-    };
+    let token = AccessToken::remembered(entry, metadata, now);
     Step::Done(Done {
+        renewal: token.renewal_due.then(|| flow.plan.renewing()),
         result: Ok(token),
-        renewal: due.then(|| flow.plan.renewing()),
     })
 }
 

@@ -1,6 +1,8 @@
 //! Look into the cache: for the token first, before anybody is asked for anything (rule 4); later for notes about the region,
 //! the host and throttling. A cache that can't be read is an empty cache.
 
+use std::sync::Arc;
+
 use crate::cache::{Note, Partition, PartitionKey, Wanted};
 use crate::error::{Code, Error, Failure};
 use crate::metadata::CacheOutcome;
@@ -124,10 +126,9 @@ impl LoadCache {
     pub fn resume(self, found: Result<Partition, Failure>, now: Now) -> Step {
         let found = found.unwrap_or_default();
         let mut flow = self.flow;
-        let wanted = match (flow.decided().reading, flow.plan.is_renewal()) {
-            (Reading::Bypass | Reading::Never, _) => Wanted::Since(flow.began),
-            (Reading::Cache, true) => Wanted::Fresh,
-            (Reading::Cache, false) => Wanted::Any,
+        let wanted = match flow.decided().reading {
+            Reading::Bypass | Reading::Never => Wanted::Since(flow.began),
+            Reading::Cache => flow.plan.wanted(),
         };
         if self.purpose.is_for_token() {
             flow.looked = found.why_not(&flow.decided().scopes, wanted);
@@ -146,7 +147,7 @@ impl LoadCache {
                 Some(entry) => done::remembered(&flow, entry, now),
                 None => missed(flow, held, now),
             },
-            Purpose::RefreshToken(held) => match found.note() {
+            Purpose::RefreshToken(held) => match found.note().map(Arc::as_ref) {
                 Some(Note::RefreshToken(token, span)) if !span.left(now).is_zero() => {
                     flow.refresh_token = Some(token.clone());
                     material::enter(flow, held, now)

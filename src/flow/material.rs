@@ -7,10 +7,11 @@ use crate::cache::{PartitionKey, TokenKind};
 use crate::certificate::{Certificate, CertificateChain};
 use crate::credential::check_assertion;
 use crate::error::{Code, Error, Failure};
-use crate::plan::{CertificateUse, Proof, Reading};
+use crate::plan::{CertificateUse, Proof, Reading, Way};
 use crate::request::Grant;
 use crate::secret::Secret;
 use crate::time::Now;
+use crate::uuid::Uuid;
 
 use super::{Flow, Step, discover_region, done, load_cache, obtain_assertion, obtain_certificate};
 
@@ -63,7 +64,7 @@ pub struct ProviderContext {
     capabilities: Vec<String>,
     claims: Option<String>,
     fmi_path: Option<String>,
-    correlation_id: String,
+    correlation_id: Uuid,
 }
 
 impl ProviderContext {
@@ -79,7 +80,7 @@ impl ProviderContext {
             capabilities: configuration.capabilities.clone(),
             claims: decided.request.claims.clone(),
             fmi_path: decided.request.assertion_fmi_path.clone(),
-            correlation_id: flow.correlation_id.clone(),
+            correlation_id: flow.correlation_id(),
         }
     }
 
@@ -128,7 +129,7 @@ impl ProviderContext {
     /// The request's correlation id.
     #[must_use]
     pub fn correlation_id(&self) -> &str {
-        &self.correlation_id
+        self.correlation_id.as_str()
     }
 }
 
@@ -187,7 +188,7 @@ impl fmt::Debug for Held {
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) held: Held,
-    pub(super) endpoint: String,
+    pub(super) way: Way,
 }
 
 /// What a provider is asked for.
@@ -229,7 +230,8 @@ fn refused(flow: &Flow, held: &Held) -> Option<Error> {
         .and_then(|_| judged.as_ref().err().cloned())
 }
 
-fn ask(flow: Box<Flow>, asked: Asked, now: Now) -> Step {
+fn ask(mut flow: Box<Flow>, asked: Asked, now: Now) -> Step {
+    flow.correlation_id = Some(flow.correlation_id());
     let material = match &flow.decided().proof {
         Proof::AskAssertion { .. } => return obtain_assertion::enter(flow, asked, now),
         Proof::AskCertificate(_) => return obtain_certificate::enter(flow, asked, now),

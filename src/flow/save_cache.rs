@@ -21,8 +21,8 @@ pub struct SaveCache {
 
 enum Then {
     /// The user's refresh token is saved; the access token is next, if it is to be.
-    RefreshToken(Option<(PartitionKey, CacheUpdate)>, Box<AccessToken>, Now),
-    Granted(Box<AccessToken>, Now),
+    RefreshToken(Option<(PartitionKey, CacheUpdate)>, AccessToken, Now),
+    Granted(AccessToken, Now),
     Region(Box<Flow>, Held, Settled),
     Instance(Box<Flow>, Prepared, Vetted),
     Refused(Box<Flow>, After),
@@ -41,7 +41,6 @@ pub(super) fn granted(
     entry: Option<(PartitionKey, CacheUpdate)>,
     token: AccessToken,
 ) -> Step {
-    let token = Box::new(token);
     match refresh_token {
         Some((key, update)) => Step::SaveCache(SaveCache {
             key,
@@ -54,7 +53,7 @@ pub(super) fn granted(
 
 fn access_token(
     entry: Option<(PartitionKey, CacheUpdate)>,
-    token: Box<AccessToken>,
+    token: AccessToken,
     began: Now,
 ) -> Step {
     match entry {
@@ -63,7 +62,7 @@ fn access_token(
             update,
             then: Then::Granted(token, began),
         }),
-        None => done::granted(*token),
+        None => done::granted(token),
     }
 }
 
@@ -140,7 +139,7 @@ impl SaveCache {
             }
             Then::Granted(mut token, began) => {
                 token.metadata.total = now.since(began);
-                done::granted(*token)
+                done::granted(token)
             }
             Then::Region(flow, held, settled) => discover_region::settle(flow, held, settled, now),
             Then::Instance(flow, prepared, vetted) => {

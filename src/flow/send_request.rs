@@ -1,17 +1,16 @@
 //! Send the token request, and judge what comes back: a token, a refusal, or something to try once more (rules 8, 12, 13).
 
-use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Request, Response};
-use url::Url;
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
 use crate::account::{Account, User};
 use crate::cache::{CacheUpdate, Entry, Note, PartitionKey, TokenKind};
 use crate::certificate::Certificate;
 use crate::error::{Code, Error, Failure, FailureKind};
-use crate::plan::Reading;
+use crate::plan::{Reading, Way};
 use crate::request::Grant;
 use crate::secret::{Body, Secret};
 use crate::time::{Now, Span};
@@ -22,7 +21,7 @@ use crate::wire::token::{Granted, refused};
 
 use super::material::{Material, Prepared};
 use super::save_cache::After;
-use super::{Attempt, Flow, Step, done, pause, save_cache, throttle};
+use super::{Attempt, Flow, Step, done, pause, save_cache};
 
 /// RFC 7523 §2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -56,6 +55,7 @@ pub struct SendRequest {
     flow: Box<Flow>,
     transport: Transport,
     request: Request<Body>,
+    throttle: PartitionKey,
     since: Now,
 }
 
@@ -71,15 +71,16 @@ pub(super) fn enter(
         .cloned()
         .map_or(Transport::Plain, Transport::Mtls);
     let body = body(&flow, material, signed);
-    let url = with_query(&prepared.endpoint, &flow.decided().request.query_parameters);
-    match request(&flow, &url, body) {
+    let Way { url, uri, throttle } = prepared.way;
+    match request(&flow, uri, body) {
         Ok(request) => {
             flow.sent = flow.sent.saturating_add(1);
-            flow.endpoint = Some(prepared.endpoint);
+            flow.endpoint = Some(url);
             Step::SendRequest(SendRequest {
                 flow,
                 transport,
                 request,
+                throttle,
                 since: now,
             })
         }
@@ -97,7 +98,7 @@ pub(super) fn enter(
 fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
     let decided = flow.decided();
     let asked = &decided.request;
-    let mut form = Form::with_room();
+    let mut form = Form::default();
     form.field("client_id", &flow.plan.configuration().id);
     let mut assertion = |kind, assertion| {
         form.field("client_assertion_type", kind);
@@ -163,38 +164,30 @@ fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
     form.encode()
 }
 
-/// The endpoint with the caller's own parameters. The audience of an assertion is the endpoint without them.
-fn with_query<'a>(endpoint: &'a str, parameters: &[(String, String)]) -> Cow<'a, str> {
-    match Url::parse(endpoint) {
-        Ok(mut url) if !parameters.is_empty() => {
-            url.query_pairs_mut().extend_pairs(parameters);
-            Cow::Owned(url.into())
-        }
-        Ok(_) | Err(_) => Cow::Borrowed(endpoint),
+fn request(flow: &Flow, uri: Uri, body: Body) -> Result<Request<Body>, http::Error> {
+    let id = flow.correlation_id();
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    let mut headers = HeaderMap::with_capacity(FIXED_HEADERS.len().saturating_add(1));
+    headers.insert("client-request-id", HeaderValue::from_str(id.as_str())?);
+    for (name, value) in FIXED_HEADERS {
+        headers.insert(*name, HeaderValue::from_static(value));
     }
+    *request.headers_mut() = headers;
+    Ok(request)
 }
 
-fn request(flow: &Flow, endpoint: &str, body: Body) -> Result<Request<Body>, http::Error> {
-    Request::post(endpoint)
-        .header(ACCEPT, HeaderValue::from_static("application/json"))
-        .header(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/x-www-form-urlencoded"),
-        )
-        .header("client-request-id", flow.correlation_id.as_str())
-        .header("return-client-request-id", HeaderValue::from_static("true"))
-        .header("x-client-sku", HeaderValue::from_static("entra-proto"))
-        .header(
-            "x-client-ver",
-            HeaderValue::from_static(env!("CARGO_PKG_VERSION")),
-        )
-        // Tells Entra that it may break a loop with 429 and `Retry-After`.
-        .header(
-            "x-ms-lib-capability",
-            HeaderValue::from_static("retry-after, h429"),
-        )
-        .body(body)
-}
+/// What every token request says besides its id.
+const FIXED_HEADERS: &[(&str, &str)] = &[
+    ("accept", "application/json"),
+    ("content-type", "application/x-www-form-urlencoded"),
+    ("return-client-request-id", "true"),
+    ("x-client-sku", "entra-proto"),
+    ("x-client-ver", env!("CARGO_PKG_VERSION")),
+    // Tells Entra that it may break a loop with 429 and `Retry-After`.
+    ("x-ms-lib-capability", "retry-after, h429"),
+];
 
 impl SendRequest {
     /// The largest answer worth reading, in bytes.
@@ -269,17 +262,28 @@ impl SendRequest {
             certificate.not_after().saturating_sub(now.wall())
         });
         let life = granted.life.min(certificate_left);
-        let token = AccessToken {
-            secret: granted.token,
+        let entry = Arc::new(Entry {
             kind: decided.kind,
+            scopes: decided.scopes.clone(),
+            target: decided.target.clone(),
+            token: granted.token,
+            life: Span::new(now, life),
+            renew_at_age: granted
+                .renew_in
+                .map(|renew_in| jittered(&flow, renew_in))
+                .filter(|age| *age < life),
+            certificate,
+            region: flow.region(),
+            id_token: granted.id_token,
+            account,
+        });
+        let token = AccessToken {
+            entry: Arc::clone(&entry),
             source: TokenSource::Network,
-            binding_certificate: certificate,
             expires_in: life,
             expires_at: now.wall().saturating_add(life),
             renewal_due: false,
             refresh_token: granted.refresh_token,
-            id_token: granted.id_token,
-            account,
             metadata: flow.metadata(now),
         };
         let Some(key) = remembered_under(&flow, &token) else {
@@ -294,20 +298,6 @@ impl SendRequest {
         if life.is_zero() {
             return save_cache::granted(&flow, update, None, token);
         }
-        let entry = Entry {
-            scopes: decided.scopes.clone(),
-            target: decided.target.clone(),
-            token: token.secret.clone(),
-            life: Span::new(now, life),
-            renew_at_age: granted
-                .renew_in
-                .map(|renew_in| jittered(&flow, renew_in))
-                .filter(|age| *age < life),
-            certificate: token.binding_certificate.clone(),
-            region: flow.region().cloned(),
-            id_token: token.id_token.clone(),
-            account: token.account.clone(),
-        };
         let entry = (key, CacheUpdate::entry(entry));
         save_cache::granted(&flow, update, Some(entry), token)
     }
@@ -325,10 +315,7 @@ impl SendRequest {
         match wait.filter(|wait| !wait.is_zero()) {
             None => after.go_on(self.flow, now),
             Some(wait) => {
-                let key = throttle::key(
-                    &self.flow,
-                    self.flow.endpoint.as_deref().unwrap_or_default(),
-                );
+                let key = self.throttle;
                 // With the id under which the service logged it, for whoever is told of it later.
                 let error = error.in_flow(self.flow.metadata(now));
                 let note = Note::Throttled(error, Span::new(now, wait));
@@ -433,8 +420,7 @@ fn remembered_under(flow: &Flow, token: &AccessToken) -> Option<PartitionKey> {
     match flow.decided().reading {
         Reading::Cache | Reading::Bypass => Some(flow.key.clone()),
         Reading::Never => token
-            .account
-            .as_ref()
+            .account()
             .map(|account| flow.key.with_account(account)),
     }
 }

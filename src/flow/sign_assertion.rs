@@ -54,10 +54,11 @@ fn ask(
         CertificateUse::Sign { x5c } => x5c,
         CertificateUse::SignAndPresent | CertificateUse::Present => true,
     };
+    let id = flow.seed.uuid("jti", flow.attempt_number());
     let claims = Claims {
-        audience: &prepared.endpoint,
+        audience: &prepared.way.url,
         client: &flow.plan.configuration().id,
-        id: &flow.seed.uuid("jti", flow.attempt_number()),
+        id: id.as_str(),
         now: now.wall(),
         own: flow.decided().own_claims.as_ref(),
     };

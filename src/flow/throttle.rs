@@ -1,6 +1,8 @@
 //! Once the host is known: does the service want to be left alone by this client, for this tenant, on this host (rule 12)?
 
-use crate::cache::{Fact, Note, PartitionKey};
+use std::sync::Arc;
+
+use crate::cache::Note;
 use crate::time::Now;
 
 use super::material::{self, Prepared};
@@ -11,27 +13,18 @@ pub(super) fn enter(flow: Box<Flow>, prepared: Prepared, now: Now) -> Step {
     if !prepared.held.is_fresh(now) {
         return material::enter(flow, None, now);
     }
-    let key = key(&flow, &prepared.endpoint);
+    let key = prepared.way.throttle.clone();
     load_cache::throttle(flow, key, prepared)
 }
 
-pub(super) fn key(flow: &Flow, endpoint: &str) -> PartitionKey {
-    let host = endpoint.split('/').nth(2).unwrap_or_default();
-    let decided = flow.decided();
-    PartitionKey::fact(Fact::Throttle {
-        client: flow.plan.configuration().id.clone(),
-        tenant: decided
-            .tenant
-            .as_ref()
-            .map_or("", |tenant| tenant.as_str())
-            .to_ascii_lowercase(),
-        host: host.to_owned(),
-    })
-}
-
 /// Whoever asks in that time gets the remembered error at once, with the time that is left to wait.
-pub(super) fn looked(flow: Box<Flow>, prepared: Prepared, note: Option<&Note>, now: Now) -> Step {
-    match note {
+pub(super) fn looked(
+    flow: Box<Flow>,
+    prepared: Prepared,
+    note: Option<&Arc<Note>>,
+    now: Now,
+) -> Step {
+    match note.map(Arc::as_ref) {
         Some(Note::Throttled(error, span)) if !span.left(now).is_zero() => {
             done::failed(&flow, error.clone().retry_after(Some(span.left(now))), now)
         }

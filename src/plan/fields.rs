@@ -8,8 +8,8 @@ use crate::cache::ScopeSet;
 use crate::client::Configuration;
 use crate::error::{Code, Error, shown};
 use crate::request::{Grant, TokenRequest};
+use crate::uuid::Uuid;
 use crate::wire::form::is_reserved;
-use crate::wire::token::is_uuid;
 
 /// The scopes of a request: what its token is remembered by, what was asked for, and what the body asks for.
 pub(super) struct Scopes {
@@ -111,7 +111,11 @@ impl TokenRequest {
                 "the partition's name is blank or has control characters",
             ));
         }
-        if !self.correlation_id.as_deref().is_none_or(is_uuid) {
+        if self
+            .correlation_id
+            .as_deref()
+            .is_some_and(|id| Uuid::parse(id).is_none())
+        {
             return Err(odd("the correlation id is no UUID"));
         }
         let whole = match &self.grant {
@@ -119,7 +123,7 @@ impl TokenRequest {
             Grant::FederatedUser { assertion, user } => {
                 plain(assertion.expose())
                     && match user {
-                        User::ObjectId(id) => is_uuid(id),
+                        User::ObjectId(id) => Uuid::parse(id).is_some(),
                         User::PrincipalName(name) => plain(name),
                     }
             }

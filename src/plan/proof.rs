@@ -99,6 +99,19 @@ impl Proof {
         }
     }
 
+    /// Whether a request may go over plain transport.
+    pub(super) const fn may_be_plain(&self) -> bool {
+        match self {
+            Self::Secret(_) | Self::Assertion(_) | Self::AskAssertion { .. } => true,
+            Self::Certificate(_, use_of) | Self::AskCertificate(use_of) => !use_of.presents(),
+        }
+    }
+
+    /// Whether a request may go over mutual TLS.
+    pub(super) fn may_bind(&self) -> bool {
+        self.binding().is_some() || self.answer_may_bind()
+    }
+
     /// Whether the provider's answer may bring the certificate of the handshake.
     pub(super) const fn answer_may_bind(&self) -> bool {
         match self {

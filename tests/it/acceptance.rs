@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// The subjects and how many rows each has.
-const SUBJECTS: [(&str, u8); 17] = [
+const SUBJECTS: [(&str, u8); 18] = [
     ("CFG", 8),
     ("REQ", 5),
     ("SNI", 3),
@@ -19,11 +19,12 @@ const SUBJECTS: [(&str, u8); 17] = [
     ("HTTP", 7),
     ("PLAT", 5),
     ("IMP", 32),
-    ("RUN", 16),
+    ("RUN", 18),
     ("SEC", 13),
     ("SRC", 9),
     ("SDK", 5),
     ("RES", 3),
+    ("OBS", 3),
     ("EXP", 4),
     ("DOC", 4),
 ];

@@ -241,6 +241,23 @@ fn route17_t02_an_mtls_endpoint_elsewhere_is_refused_once_it_is_needed() {
     assert!(bound.sent.is_empty());
 }
 
+/// The largest answer that is read is read; one byte more is none.
+#[test]
+fn an_answer_may_be_as_large_as_the_step_says() {
+    for (more, accepted) in [(0, true), (1, false)] {
+        let token = r#"{"token_type":"Bearer","access_token":"CANARY","expires_in":3599}"#;
+        let mut body = token.as_bytes().to_vec();
+        body.resize(SendRequest::MAX_RESPONSE + more, b' ');
+        let run = Script::new()
+            .answers([answer(200, body)])
+            .run(&plan(bearer(), &client(secret())));
+        match run.done.result() {
+            Ok(_) => assert!(accepted),
+            Err(error) => assert_eq!((error.code(), accepted), ("response_too_large", false)),
+        }
+    }
+}
+
 #[test]
 fn an_answer_is_handed_over_by_value_or_looked_at() {
     let mut script = Script::new();

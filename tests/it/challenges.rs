@@ -103,8 +103,37 @@ fn d11_challenges_are_found_by_scheme_and_read_in_both_encodings() {
     let long = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
     assert!(ClaimsChallenge::from_json(&long(8_192)).is_ok());
     assert!(ClaimsChallenge::from_json(&long(8_193)).is_err());
+    // A whole field, 16 KiB.
+    let wide = |length: usize| format!("Basic a=\"{}\"", "x".repeat(length - 10));
+    assert_eq!(ClaimsChallenge::find([wide(16_384).as_str()]), Ok(None));
+    assert!(ClaimsChallenge::find([wide(16_385).as_str()]).is_err());
     let secret = ClaimsChallenge::from_json("{\"CANARY\":1}").expect("JSON");
     assert_silent(&secret);
+    assert_eq!(
+        format!("{secret:?}"),
+        "ClaimsChallenge { kind: Bearer, .. }"
+    );
+}
+
+/// A scheme may stand alone, with spaces behind it, and only a space parts it from what follows (RFC 9110 §11.3).
+#[test]
+fn d11_a_scheme_alone_is_a_challenge_and_one_that_runs_on_is_none() {
+    let claims = STANDARD.encode(NBF);
+    for before in [
+        "Negotiate,",
+        "Negotiate , ",
+        "Negotiate \t,,",
+        "Basic a68=,",
+    ] {
+        let field = format!("{before}Bearer claims=\"{claims}\" ");
+        let found = ClaimsChallenge::find([field.as_str()]).expect("well formed");
+        assert_eq!(found.expect("with claims").claims(), NBF, "{before}");
+    }
+    for before in ["Negotiate/a68=,", "Negotiate\"a\","] {
+        let field = format!("{before}Bearer claims=\"{claims}\"");
+        let found = ClaimsChallenge::find([field.as_str()]);
+        assert!(found.is_err(), "{before}");
+    }
 }
 
 /// A challenge as RFC 9110 §11.6.1 lets it be written: its scheme, what follows, and the claims that it has.

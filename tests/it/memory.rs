@@ -203,11 +203,103 @@ fn run09_long_names_are_counted() {
     ] {
         assert!(held(request) >= plain + 8_000, "{what}");
     }
+    // A refresh token is a note of its own, and counts with its text.
+    let signed_in = |refresh: &str| {
+        let info = crate::script::client_info(crate::script::ALICE);
+        let rest = format!(",\"expires_in\":3600,\"refresh_token\":\"{refresh}\"{info}");
+        let mut script = Script::new().answers([granting("Bearer", "CANARY", &rest)]);
+        let redeeming = crate::users::redeeming().plan(&client).expect("a plan");
+        script.run(&redeeming).token();
+        script.memory.bytes()
+    };
+    assert!(signed_in(&long()) >= signed_in("CANARY") + 8_000 - 6);
     // The token itself, of course.
     let token = format!("CANARY{}", long());
     let mut script = Script::new().answers([granting("Bearer", &token, ",\"expires_in\":3600")]);
     script.run(&app().plan(&client).expect("a plan"));
     assert!(script.memory.bytes() >= plain + 8_000 - 100);
+}
+
+/// What a memory may hold is what it may hold: the last byte, and the last entry, are room as well.
+#[test]
+fn run09_what_is_just_full_lets_go_of_nothing() {
+    let client = client(Credential::secret(Secret::new("CANARY")));
+    let plan = |scope: &str| {
+        let request = TokenRequest::for_app([scope]);
+        request.plan(&client).expect("a plan")
+    };
+    let mut script = Script::new();
+    for scope in ["a", "b"] {
+        script.run(&plan(scope)).token();
+    }
+    let (entries, bytes) = (script.memory.len(), script.memory.bytes());
+    for (limits, held) in [
+        (Limits { entries, bytes }, 2),
+        (
+            Limits {
+                entries: entries - 1,
+                bytes,
+            },
+            1,
+        ),
+        (
+            Limits {
+                entries,
+                bytes: bytes - 1,
+            },
+            1,
+        ),
+    ] {
+        let mut script = Script::new();
+        script.memory = Memory::new(limits);
+        for scope in ["a", "b"] {
+            script.run(&plan(scope)).token();
+        }
+        assert_eq!(script.memory.len(), held, "{limits:?}");
+    }
+}
+
+/// A note that made room is gone: a user whose refresh token went is not served any more.
+#[test]
+fn run09_a_refresh_token_that_made_room_serves_nobody() {
+    use crate::script::{ALICE, BOB, granting_user};
+    use crate::users::redeeming;
+    let client = client(Credential::secret(Secret::new("CANARY")));
+    let plan = |request: TokenRequest| request.plan(&client).expect("a plan");
+    let life = ",\"expires_in\":3600";
+    let mut script = Script::new().answers([
+        granting_user("Bearer", ALICE, 1, life),
+        granting_user("Bearer", BOB, 2, life),
+    ]);
+    script.memory = Memory::new(Limits {
+        entries: 1,
+        bytes: 1 << 20,
+    });
+    script.run(&plan(redeeming())).token();
+    script.run(&plan(redeeming())).token();
+    let of = |user: &str| {
+        let account = Account::from_home_id(user);
+        plan(TokenRequest::for_account(account, ["another"]))
+    };
+    assert_eq!(script.run(&of(ALICE)).error().code(), "no_tokens_found");
+}
+
+/// Notes count as well: an error, a region or a URL is not held for nothing.
+#[test]
+fn run09_notes_are_counted() {
+    let client = client(Credential::secret(Secret::new("CANARY")));
+    let plan = TokenRequest::for_app(["scope"])
+        .plan(&client)
+        .expect("a plan");
+    let throttled = crate::script::with_header(
+        crate::script::answer(429, r#"{"error":"throttled"}"#),
+        "retry-after",
+        "60",
+    );
+    let mut script = Script::new().answers([throttled]);
+    assert!(script.run(&plan).done.result().is_err());
+    assert_eq!(script.memory.len(), 1);
+    assert!(script.memory.bytes() >= 512, "{}", script.memory.bytes());
 }
 
 /// Refresh tokens outlive everything, so they make room where they are more than half, and only there.

@@ -341,6 +341,43 @@ fn a_user_finds_access_token_refresh_token_and_id_token_again() {
     );
 }
 
+/// What is remembered gives way to nothing that is as old: the user's newer tokens replace those of the document.
+#[test]
+fn a_users_newer_tokens_replace_those_of_the_document() {
+    let client = client(ENTRA, secret());
+    let signed_in = |name: &str| {
+        let mut script = Script::new().answers([about_user(name)]);
+        let refresh = TokenRequest::refreshing(Secret::new("CANARY-old"), ["User.Read"]);
+        let id_token = script.run(&refresh.plan(&client).expect("a plan"));
+        let id_token = id_token.token().id_token().expect("an ID token").clone();
+        (script, id_token)
+    };
+    let (first, older) = signed_in("1");
+    let (second, newer) = signed_in("2");
+    // Both came in the same second.
+    let mut cache = exported(&first);
+    cache.add_from(&second.memory, second.now);
+    let written = document(&cache).to_string();
+    assert!(written.contains("CANARY-refresh-2") && !written.contains("CANARY-refresh-1"));
+    assert!(written.contains(newer.expose()) && !written.contains(older.expose()));
+}
+
+/// An account that is there was written by somebody who knows more of the user.
+#[test]
+fn an_account_that_is_there_stays_as_it_is() {
+    let client = client(ENTRA, secret());
+    let mut script = Script::new().answers([about_user("1")]);
+    let refresh = TokenRequest::refreshing(Secret::new("CANARY-old"), ["User.Read"]);
+    script.run(&refresh.plan(&client).expect("a plan")).token();
+    let name = format!("{HOME}-login.microsoftonline.com-{TENANT}");
+    let mut before = document(&exported(&script))["Account"][&name].clone();
+    before["given_name"] = json!("Alice");
+    let written = json!({"Account": {name.as_str(): before}}).to_string();
+    let mut cache = PortableCache::read(written.as_bytes()).expect("a document");
+    cache.add_from(&script.memory, script.now);
+    assert_eq!(document(&cache)["Account"], json!({name: before}));
+}
+
 /// For whoever looks by what the schema has.
 #[test]
 fn t13_a_refresh_token_of_a_partition_is_found_there_alone() {

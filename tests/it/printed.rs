@@ -120,6 +120,13 @@ fn i34_what_a_flow_goes_through_prints_what_it_is() {
         printed.contains("Bearer") && printed.contains("Network"),
         "{printed}"
     );
+    let by_pair = crate::clients::client(Credential::signed_assertion_provider());
+    let run = Script::new().run(&crate::clients::plan(bearer(), &by_pair));
+    let printed = format!("{:?}", run.asked[0]);
+    assert!(
+        printed.starts_with("ProviderContext") && printed.contains("token_endpoint"),
+        "{printed}"
+    );
     assert_eq!(TokenKind::Bearer.to_string(), "Bearer");
     assert_eq!(TokenKind::MtlsPop.to_string(), "mtls_pop");
     let certificate = parsed(P256, 7);

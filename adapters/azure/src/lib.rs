@@ -35,9 +35,15 @@
 //! [`EntraClient::send`]: entra_tokio::EntraClient::send
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod challenge;
 mod credential;
 
 pub use challenge::answer_challenges;
 pub use credential::{EntraCredential, cause};
+
+/// What the page for those who come from azure_identity shows is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/FROM-AZURE-IDENTITY.md")]
+struct ComingFromAzureIdentity;

@@ -3,17 +3,27 @@
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use entra_adapter::{ClientIdentity, Event, Held, Taken, describe, missing, seed};
+use entra_adapter::{
+    ClientIdentity, Event, Held, Taken, describe, missing, seed, spans, spans::Exchanging,
+};
 use entra_proto::{
-    AccessToken, CertificateChain, ClientAssertion, DiscoverInstance, DiscoverRegion, Error,
-    Failure, FlightKey, Plan, ProviderContext, Signature, SigningInput, Step, Transport, Turn,
+    AccessToken, Body, CertificateChain, ClientAssertion, DiscoverInstance, DiscoverRegion, Error,
+    Failure, FlightKey, Plan, ProviderContext, SendRequest, Signature, SigningInput, Step,
+    Transport, Turn,
 };
 
 use crate::client::{Shared, Waker};
 use crate::provider::call;
 
-/// Runs a plan to its end.
+/// Runs a plan to its end, in its span.
 pub(crate) fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Option<Plan>) {
+    let span = spans::of_flow(&shared.state.settings().client, &plan);
+    let ended = span.in_scope(|| steps(shared, plan));
+    spans::ended(&span, &ended.0);
+    ended
+}
+
+fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Option<Plan>) {
     let Ok(seed) = seed() else {
         return (Err(Error::no_randomness()), None);
     };
@@ -25,6 +35,7 @@ pub(crate) fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, O
     let mut step = plan.start(seed, now());
     loop {
         shared.state.observe(|| describe(&step));
+        let span = spans::of_step(&step);
         step = match step {
             Step::LoadCache(load) => {
                 let found = shared.state.memory().load(load.key());
@@ -39,57 +50,50 @@ pub(crate) fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, O
                 let allowed = shared
                     .state
                     .allowance(discover.deadline(), DiscoverRegion::MAX_RESPONSE);
-                let answer = shared.http.direct(discover.request(), allowed);
-                shared.state.observe(|| Event::answered(&answer));
+                let exchange = Exchanging::begin(discover.request(), &Transport::Plain);
+                let sent = || shared.http.direct(discover.request(), allowed);
+                let answer = exchange.span().in_scope(sent);
+                shared.state.answered(exchange, &answer);
                 discover.resume(answer, now())
             }
             Step::DiscoverInstance(discover) => {
                 let allowed = shared
                     .state
                     .allowance(discover.deadline(), DiscoverInstance::MAX_RESPONSE);
-                let answer = shared.http.plain(discover.request(), allowed);
-                shared.state.observe(|| Event::answered(&answer));
+                let exchange = Exchanging::begin(discover.request(), discover.transport());
+                let sent = || shared.http.plain(discover.request(), allowed);
+                let answer = exchange.span().in_scope(sent);
+                shared.state.answered(exchange, &answer);
                 discover.resume(answer, now())
             }
             Step::ObtainAssertion(obtain) => {
-                let answer = assertion(shared, obtain.asked_for(), &mut identity);
+                let asked = || assertion(shared, obtain.asked_for(), &mut identity);
+                let answer = span.in_scope(asked);
                 obtain.resume(answer, now())
             }
             Step::ObtainCertificate(obtain) => {
-                let answer = certificate(shared, obtain.asked_for(), &mut identity);
+                let asked = || certificate(shared, obtain.asked_for(), &mut identity);
+                let answer = span.in_scope(asked);
                 obtain.resume(answer, now())
             }
             Step::SignAssertion(sign) => {
-                let signature = sign_with(shared, sign.input(), identity.as_ref());
+                let signed = || sign_with(shared, sign.input(), identity.as_ref());
+                let signature = span.in_scope(signed);
                 sign.resume(signature, now())
             }
             Step::SendRequest(send) => {
-                let allowed = shared.state.allowance(send.deadline(), send.max_response());
-                let answer = match send.transport() {
-                    Transport::Plain => shared.http.plain(send.request(), allowed),
-                    Transport::Mtls(certificate) => {
-                        match shared
-                            .http
-                            .find(identity.as_ref(), certificate.thumbprint())
-                        {
-                            Ok(identity) => {
-                                shared
-                                    .http
-                                    .with_identity(&identity, send.request(), allowed)
-                            }
-                            Err(failure) => Err(failure),
-                        }
-                    }
-                };
-                shared.state.observe(|| Event::answered(&answer));
+                let exchange = Exchanging::begin(send.request(), send.transport());
+                let sent = || self::send(shared, &send, identity.as_ref());
+                let answer = exchange.span().in_scope(sent);
+                shared.state.answered(exchange, &answer);
                 send.resume(answer, now())
             }
             Step::Pause(pause) => {
-                std::thread::sleep(shared.state.clock().until(pause.until()));
+                span.in_scope(|| std::thread::sleep(shared.state.clock().until(pause.until())));
                 pause.resume(now())
             }
             Step::SaveCache(save) => {
-                shared.state.memory().save(save.key(), save.update(), now());
+                shared.state.save(&save);
                 if save.ends_turn() {
                     turns.pop();
                 }
@@ -106,6 +110,24 @@ pub(crate) fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, O
     }
 }
 
+/// Over the connections of the transport that the core names.
+fn send(
+    shared: &Shared,
+    send: &SendRequest,
+    named: Option<&ClientIdentity>,
+) -> Result<http::Response<Body>, Failure> {
+    let allowed = shared.state.allowance(send.deadline(), send.max_response());
+    match send.transport() {
+        Transport::Plain => shared.http.plain(send.request(), allowed),
+        Transport::Mtls(certificate) => {
+            let identity = shared.http.find(named, certificate.thumbprint())?;
+            shared
+                .http
+                .with_identity(&identity, send.request(), allowed)
+        }
+    }
+}
+
 fn turn(shared: &Shared, key: &FlightKey, deadline: Duration) -> (Turn, Option<Held<Waker>>) {
     let channel = || {
         let (sender, receiver) = sync_channel(1);
@@ -115,7 +137,8 @@ fn turn(shared: &Shared, key: &FlightKey, deadline: Duration) -> (Turn, Option<H
         Taken::Mine(held) => (Turn::Mine, Some(held)),
         Taken::Wait(receiver) => {
             shared.state.observe(Event::waiting);
-            match receiver.recv_timeout(shared.state.clock().until(deadline)) {
+            let limit = shared.state.clock().until(deadline);
+            match spans::of_waiting().in_scope(|| receiver.recv_timeout(limit)) {
                 Ok(handed) => handed.into_turn(),
                 // A turn that comes too late goes on to the next when the receiver is dropped.
                 Err(_) => (Turn::Failed(Error::deadline_passed()), None),

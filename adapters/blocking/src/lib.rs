@@ -21,6 +21,7 @@
 //! ```
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod connector;
@@ -28,12 +29,13 @@ mod driver;
 mod http_client;
 mod provider;
 mod resource;
+mod source;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
-    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, IdentityError,
-    Network, NetworkError, Observer, ProvidedAssertion, ProviderError, Resolve, ResourceError,
-    read_environment,
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, Exchange,
+    HeldToken, IdentityError, Metrics, Network, NetworkError, Observer, ProvidedAssertion,
+    ProviderError, Resolve, ResourceError, read_environment,
 };
 pub use entra_proto::{
     AccessToken, Account, Authority, AuthorityKind, AuthorityUrl, BearerIsolation, Body,
@@ -44,3 +46,4 @@ pub use entra_proto::{
 };
 pub use provider::{AssertionProvider, CertificateProvider, FirstLeg};
 pub use resource::Resource;
+pub use source::HeldSource;

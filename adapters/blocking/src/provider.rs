@@ -10,6 +10,7 @@ use entra_adapter::{
     ClientIdentity, ProvidedAssertion, ProviderError, first_leg, provider_failure,
 };
 use entra_proto::{Failure, FailureKind, ProviderContext, TokenRequest};
+use tracing::Span;
 
 use crate::client::EntraClient;
 
@@ -104,12 +105,12 @@ pub(crate) fn call<P: ?Sized + Send + Sync + 'static, T: Send + 'static>(
 ) -> Result<T, Failure> {
     let failed = |what: &'static str| Failure::new(FailureKind::Provider).reporting(what);
     let (sender, receiver) = sync_channel(1);
-    let provider = Arc::clone(provider);
+    let (provider, span) = (Arc::clone(provider), Span::current());
     thread::Builder::new()
         .name("entra-provider".to_owned())
         .spawn(move || {
             // Nobody receives what comes too late.
-            let _ = sender.send(ask(&provider));
+            let _ = sender.send(span.in_scope(|| ask(&provider)));
         })
         .map_err(|_| failed("no thread could be started for the provider"))?;
     match receiver.recv_timeout(limit) {

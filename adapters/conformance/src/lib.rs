@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use entra_adapter::{
-    AssertionSource, Audience, CertificateSource, ClientIdentity, Event, Network,
-    ProvidedAssertion, ProviderError, ResourceError,
+    AssertionSource, Audience, CertificateSource, ClientIdentity, Event, HeldToken, Metrics,
+    Network, ProvidedAssertion, ProviderError, ResourceError,
 };
 use entra_proto::{AccessToken, Body, Client, Error, Failure, ProviderContext, TokenRequest};
 
@@ -19,6 +19,7 @@ pub mod logs;
 mod looking;
 pub mod raw;
 pub mod rows;
+pub mod spans;
 pub mod world;
 
 pub use world::World;
@@ -55,6 +56,8 @@ pub struct Setup {
     pub network: Network,
     /// Who is told about every step.
     pub listener: Option<Listener>,
+    /// Who counts.
+    pub metrics: Option<Arc<dyn Metrics>>,
 }
 
 /// An adapter under test. Its client is cheap to clone and shared by threads.
@@ -74,6 +77,15 @@ pub trait Driver: 'static {
 
     /// Gets a token, blocking the calling thread.
     fn token(client: &Self::Client, request: &TokenRequest) -> Result<AccessToken, Error>;
+
+    /// Tokens for one request, which are held.
+    type Source: Clone + Send + Sync + 'static;
+
+    /// A held source.
+    fn source(client: &Self::Client, request: &TokenRequest) -> Result<Self::Source, Error>;
+
+    /// Gets a token from it, blocking the calling thread.
+    fn held(source: &Self::Source) -> Result<HeldToken, Error>;
 
     /// What the client remembers, as the MSALs write it.
     fn export_cache(client: &Self::Client) -> Body;

@@ -111,6 +111,7 @@ impl World {
             certificate_source: None,
             network: self.network(),
             listener: None,
+            metrics: None,
         }
     }
 

@@ -27,6 +27,7 @@
 //! Reading order: [`service`] is the model; [`Emulator`] puts sockets round it; [`Fault`] and [`ConnectionRecord`] are
 //! for tests.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // What everything else rests on.
 mod clock;

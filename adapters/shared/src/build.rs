@@ -97,6 +97,12 @@ macro_rules! builder_options {
             self
         }
 
+        /// Who counts tokens and exchanges.
+        pub fn metrics(mut self, metrics: impl $crate::Metrics + 'static) -> Self {
+            self.settings.metrics = Some(std::sync::Arc::new(metrics));
+            self
+        }
+
         /// Whether a token that is getting old is renewed in the background while it still serves; so it is unless turned off.
         pub fn background_renewal(mut self, background_renewal: bool) -> Self {
             self.settings.background_renewal = background_renewal;

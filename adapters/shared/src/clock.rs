@@ -8,6 +8,22 @@ use entra_proto::{Environment, Now, Seed};
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
+    /// The same moment by the kernel's coarse clock.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    coarse_origin: Duration,
+}
+
+/// How far behind the kernel's coarse clocks may be: a tick, and the slowest kernels tick 100 times a second.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const TICK: Duration = Duration::from_millis(10);
+
+/// What one of the kernel's coarse clocks says.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn coarse(clock: rustix::time::ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(clock);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(seconds, nanos)
 }
 
 impl Clock {
@@ -16,7 +32,26 @@ impl Clock {
     pub fn start() -> Self {
         Self {
             origin: Instant::now(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            coarse_origin: coarse(rustix::time::ClockId::MonotonicCoarse),
         }
+    }
+
+    /// What both clocks say, or up to 20 ms later and never earlier: enough for whoever asks whether a token has five minutes left,
+    /// and what it costs is a load.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[must_use]
+    pub fn about_now(&self) -> Now {
+        use rustix::time::ClockId::{MonotonicCoarse, RealtimeCoarse};
+        let monotonic = coarse(MonotonicCoarse).saturating_sub(self.coarse_origin);
+        Now::new(coarse(RealtimeCoarse), monotonic).after(TICK)
+    }
+
+    /// What both clocks say: this system has none that cost less.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    #[must_use]
+    pub fn about_now(&self) -> Now {
+        self.now()
     }
 
     /// What both clocks say. A wall clock before 1970 reads as 1970, where no token serves.

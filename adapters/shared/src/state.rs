@@ -1,14 +1,20 @@
 //! What an adapter's client holds whatever its runtime: the settings it was built with, and what its flows share.
 
 use std::fmt;
+use std::sync::Arc;
 
-use entra_proto::{Body, Client, Error, Limits, Memory, PortableCache};
+use entra_proto::{
+    AccessToken, Body, Client, Error, Failure, Limits, Memory, Plan, PortableCache, SaveCache,
+};
 
 use crate::build::{BuildError, check_needs};
 use crate::clock::Clock;
 use crate::identity::ClientIdentity;
+use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::observe::{Event, Observer};
+use crate::slot::Slots;
+use crate::spans::Exchanging;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::turns::{Turns, Wake};
 
@@ -29,6 +35,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Who is told about every step.
     pub observer: Option<Observer>,
+    /// Who counts tokens and exchanges.
+    pub metrics: Option<Arc<dyn Metrics>>,
     /// Whether tokens that get old are renewed in the background.
     pub background_renewal: bool,
 }
@@ -43,6 +51,7 @@ impl Settings {
             network: Network::default(),
             limits: Limits::default(),
             observer: None,
+            metrics: None,
             background_renewal: true,
         }
     }
@@ -65,6 +74,8 @@ pub struct State<W: Wake> {
     /// What was imported last, with what is in it for others.
     portable: Mutex<PortableCache>,
     turns: Turns<W>,
+    /// Tokens that are held beside the memory.
+    slots: Slots,
     clock: Clock,
 }
 
@@ -88,6 +99,7 @@ impl<W: Wake> State<W> {
             memory: Mutex::new(Memory::new(settings.limits)),
             portable: Mutex::new(PortableCache::empty()),
             turns: Turns::default(),
+            slots: Slots::default(),
             clock: Clock::start(),
             settings,
         })
@@ -104,6 +116,55 @@ impl<W: Wake> State<W> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The token that is remembered for this plan, if there is nothing else to do for it. Where somebody listens to the steps they
+    /// are taken, so that whoever listens misses nothing.
+    pub fn hit(&self, plan: &Plan) -> Option<AccessToken> {
+        if self.is_observed() {
+            return None;
+        }
+        let token = self.memory().hit(plan, self.clock.now())?;
+        match &self.settings.metrics {
+            None => Some(token),
+            Some(_) => self.measured(Ok(token)).ok(),
+        }
+    }
+
+    /// Tells whoever counts what came of a request for a token.
+    #[expect(clippy::missing_errors_doc, reason = "it hands the result on")]
+    pub fn measured(&self, result: Result<AccessToken, Error>) -> Result<AccessToken, Error> {
+        if let Some(metrics) = &self.settings.metrics {
+            metrics.acquired(&result);
+        }
+        result
+    }
+
+    /// The answer of an exchange, told to whoever listens.
+    pub fn answered(
+        &self,
+        exchanging: Exchanging<'_>,
+        answer: &Result<http::Response<Body>, Failure>,
+    ) {
+        self.observe(|| Event::answered(answer));
+        exchanging.end(answer, self.settings.metrics.as_deref());
+    }
+
+    /// Remembers what a flow says, now. Whoever holds a token beside the memory looks there again.
+    pub fn save(&self, save: &SaveCache) {
+        self.memory()
+            .save(save.key(), save.update(), self.clock.now());
+        self.slots.let_go(save.key());
+    }
+
+    /// The slots for tokens that are held beside the memory.
+    #[must_use]
+    pub fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    fn is_observed(&self) -> bool {
+        self.settings.observer.is_some() || tracing::enabled!(tracing::Level::DEBUG)
+    }
+
     /// Takes in what makes sense of a document, says how many tokens that were, and keeps the document for
     /// [`export_cache`](Self::export_cache).
     ///
@@ -113,6 +174,7 @@ impl<W: Wake> State<W> {
         let document = PortableCache::read(document)?;
         let mut portable = self.portable();
         let found = document.load_into(&mut self.memory(), self.clock.now());
+        self.slots.let_all_go();
         *portable = document;
         Ok(found)
     }
@@ -144,8 +206,7 @@ impl<W: Wake> State<W> {
 
     /// Tells the observer, and the log at debug level. The event is made only if somebody listens.
     pub fn observe(&self, event: impl FnOnce() -> Event) {
-        let logged = tracing::enabled!(tracing::Level::DEBUG);
-        if self.settings.observer.is_none() && !logged {
+        if !self.is_observed() {
             return;
         }
         let event = event();

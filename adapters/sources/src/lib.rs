@@ -37,6 +37,7 @@
 //! bounded. A file that is being written is not believed: what served before goes on serving meanwhile.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod certificate;
 mod command;

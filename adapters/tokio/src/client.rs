@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use entra_adapter::{
     AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Handed, Settings,
-    State, Wake, authorize, question,
+    Slots, State, Wake, authorize, question,
 };
 use entra_proto::{
-    AccessToken, Body, Client, Error, Failure, FailureKind, Plan, Thumbprint, TokenRequest,
+    AccessToken, Body, Client, Error, Failure, FailureKind, Now, Plan, Thumbprint, TokenRequest,
 };
 use tokio::sync::oneshot;
 
@@ -17,6 +17,7 @@ use crate::driver;
 use crate::http_client::HttpClient;
 use crate::provider::{AssertionProvider, CertificateProvider, OnThread};
 use crate::resource::Resource;
+use crate::source::HeldSource;
 
 /// Gets tokens. Cheap to clone, `Send` and `Sync`; all clones share memory, turns and connections.
 ///
@@ -65,14 +66,41 @@ impl EntraClient {
     /// # Errors
     /// Everything in the table of [`Error`]; `request_timeout` also when the request's own deadline passes.
     pub async fn token(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
-        let plan = request.clone().plan(self.client())?;
-        let (result, renewal) = self.run(plan).await;
+        self.token_for(&request.clone().plan(self.client())?).await
+    }
+
+    /// A source of tokens for one request, for whoever asks before every call: what the request needs is worked out once, and the
+    /// token is held.
+    ///
+    /// ```
+    /// # use entra_tokio::{Client, Credential, EntraClient, Secret, TokenRequest};
+    /// # let credential = Credential::secret(Secret::new("s"));
+    /// # let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+    /// # let entra = EntraClient::builder(client).build().unwrap();
+    /// let vault = entra.source(&TokenRequest::for_app(["https://vault.azure.net/.default"]))?;
+    /// // Before every call: vault.token().await?
+    /// # Ok::<(), entra_tokio::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with the request, as for [`token`](Self::token).
+    pub fn source(&self, request: &TokenRequest) -> Result<HeldSource, Error> {
+        let plan = request.clone().plan(self.client())?.ready();
+        Ok(HeldSource::new(self.clone(), plan))
+    }
+
+    /// The same for a plan that this client made.
+    pub(crate) async fn token_for(&self, plan: &Plan) -> Result<AccessToken, Error> {
+        if let Some(token) = self.0.state.hit(plan) {
+            return Ok(token);
+        }
+        let (result, renewal) = self.run(plan.clone()).await;
         if let Some(renewal) = renewal.filter(|_| self.0.state.settings().background_renewal) {
             let this = self.clone();
             // Whatever comes of it: a renewal that fails hides nothing (rule 10).
             tokio::spawn(async move { this.run(renewal).await });
         }
-        result
+        self.0.state.measured(result)
     }
 
     async fn run(&self, plan: Plan) -> (Result<AccessToken, Error>, Option<Plan>) {
@@ -158,6 +186,14 @@ impl EntraClient {
     #[must_use]
     pub fn identity(&self, thumbprint: Thumbprint) -> Option<ClientIdentity> {
         self.0.http.identity(thumbprint)
+    }
+
+    pub(crate) fn about_now(&self) -> Now {
+        self.0.state.clock().about_now()
+    }
+
+    pub(crate) fn slots(&self) -> &Slots {
+        self.0.state.slots()
     }
 
     /// The core's client.

@@ -1,19 +1,29 @@
 //! The loop: each step of the core, done. There is no decision in it.
 
 use entra_adapter::{
-    ClientIdentity, Event, Held, Taken, describe, missing, provider_failure, seed,
+    ClientIdentity, Event, Held, Taken, describe, missing, provider_failure, seed, spans,
+    spans::Exchanging,
 };
 use entra_proto::{
-    AccessToken, CertificateChain, ClientAssertion, DiscoverInstance, DiscoverRegion, Error,
-    Failure, FlightKey, Plan, ProviderContext, Signature, SigningInput, Step, Transport, Turn,
+    AccessToken, Body, CertificateChain, ClientAssertion, DiscoverInstance, DiscoverRegion, Error,
+    Failure, FlightKey, Plan, ProviderContext, SendRequest, Signature, SigningInput, Step,
+    Transport, Turn,
 };
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 use crate::client::{Shared, Waker};
 use crate::provider::Answer;
 
-/// Runs a plan to its end.
+/// Runs a plan to its end, in its span.
 pub(crate) async fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Option<Plan>) {
+    let span = spans::of_flow(&shared.state.settings().client, &plan);
+    let ended = steps(shared, plan).instrument(span.clone()).await;
+    spans::ended(&span, &ended.0);
+    ended
+}
+
+async fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Option<Plan>) {
     let Ok(seed) = seed() else {
         return (Err(Error::no_randomness()), None);
     };
@@ -24,6 +34,7 @@ pub(crate) async fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Err
     let mut step = plan.start(seed, now());
     loop {
         shared.state.observe(|| describe(&step));
+        let span = spans::of_step(&step);
         step = match step {
             Step::LoadCache(load) => {
                 let found = shared.state.memory().load(load.key());
@@ -38,58 +49,51 @@ pub(crate) async fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Err
                 let allowed = shared
                     .state
                     .allowance(discover.deadline(), DiscoverRegion::MAX_RESPONSE);
-                let answer = shared.http.direct(discover.request(), allowed).await;
-                shared.state.observe(|| Event::answered(&answer));
+                let exchange = Exchanging::begin(discover.request(), &Transport::Plain);
+                let sending = shared.http.direct(discover.request(), allowed);
+                let answer = sending.instrument(exchange.span().clone()).await;
+                shared.state.answered(exchange, &answer);
                 discover.resume(answer, now())
             }
             Step::DiscoverInstance(discover) => {
                 let allowed = shared
                     .state
                     .allowance(discover.deadline(), DiscoverInstance::MAX_RESPONSE);
-                let answer = shared.http.plain(discover.request(), allowed).await;
-                shared.state.observe(|| Event::answered(&answer));
+                let exchange = Exchanging::begin(discover.request(), discover.transport());
+                let sending = shared.http.plain(discover.request(), allowed);
+                let answer = sending.instrument(exchange.span().clone()).await;
+                shared.state.answered(exchange, &answer);
                 discover.resume(answer, now())
             }
             Step::ObtainAssertion(obtain) => {
-                let answer = assertion(shared, obtain.asked_for(), &mut identity).await;
+                let answer = assertion(shared, obtain.asked_for(), &mut identity);
+                let answer = answer.instrument(span).await;
                 obtain.resume(answer, now())
             }
             Step::ObtainCertificate(obtain) => {
-                let answer = certificate(shared, obtain.asked_for(), &mut identity).await;
+                let answer = certificate(shared, obtain.asked_for(), &mut identity);
+                let answer = answer.instrument(span).await;
                 obtain.resume(answer, now())
             }
             Step::SignAssertion(sign) => {
-                let signature = sign_with(shared, sign.input(), identity.as_ref()).await;
+                let signature = sign_with(shared, sign.input(), identity.as_ref());
+                let signature = signature.instrument(span).await;
                 sign.resume(signature, now())
             }
             Step::SendRequest(send) => {
-                let allowed = shared.state.allowance(send.deadline(), send.max_response());
-                let answer = match send.transport() {
-                    Transport::Plain => shared.http.plain(send.request(), allowed).await,
-                    Transport::Mtls(certificate) => {
-                        match shared
-                            .http
-                            .find(identity.as_ref(), certificate.thumbprint())
-                        {
-                            Ok(identity) => {
-                                shared
-                                    .http
-                                    .with_identity(&identity, send.request(), allowed)
-                                    .await
-                            }
-                            Err(failure) => Err(failure),
-                        }
-                    }
-                };
-                shared.state.observe(|| Event::answered(&answer));
+                let exchange = Exchanging::begin(send.request(), send.transport());
+                let sending = self::send(shared, &send, identity.as_ref());
+                let answer = sending.instrument(exchange.span().clone()).await;
+                shared.state.answered(exchange, &answer);
                 send.resume(answer, now())
             }
             Step::Pause(pause) => {
-                tokio::time::sleep(shared.state.clock().until(pause.until())).await;
+                let wait = tokio::time::sleep(shared.state.clock().until(pause.until()));
+                wait.instrument(span).await;
                 pause.resume(now())
             }
             Step::SaveCache(save) => {
-                shared.state.memory().save(save.key(), save.update(), now());
+                shared.state.save(&save);
                 if save.ends_turn() {
                     turns.pop();
                 }
@@ -106,6 +110,25 @@ pub(crate) async fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Err
     }
 }
 
+/// Over the connections of the transport that the core names.
+async fn send(
+    shared: &Shared,
+    send: &SendRequest,
+    named: Option<&ClientIdentity>,
+) -> Result<http::Response<Body>, Failure> {
+    let allowed = shared.state.allowance(send.deadline(), send.max_response());
+    match send.transport() {
+        Transport::Plain => shared.http.plain(send.request(), allowed).await,
+        Transport::Mtls(certificate) => {
+            let identity = shared.http.find(named, certificate.thumbprint())?;
+            shared
+                .http
+                .with_identity(&identity, send.request(), allowed)
+                .await
+        }
+    }
+}
+
 async fn turn(shared: &Shared, key: &FlightKey) -> (Turn, Option<Held<Waker>>) {
     let channel = || {
         let (sender, receiver) = oneshot::channel();
@@ -115,7 +138,7 @@ async fn turn(shared: &Shared, key: &FlightKey) -> (Turn, Option<Held<Waker>>) {
         Taken::Mine(held) => (Turn::Mine, Some(held)),
         Taken::Wait(receiver) => {
             shared.state.observe(Event::waiting);
-            match receiver.await {
+            match receiver.instrument(spans::of_waiting()).await {
                 Ok(handed) => handed.into_turn(),
                 // Only if the turns themselves were dropped, which this client holds.
                 Err(_) => (Turn::Failed(Error::cancelled()), None),
@@ -172,8 +195,9 @@ async fn sign_with(
     named: Option<&ClientIdentity>,
 ) -> Result<Signature, Failure> {
     let identity = shared.http.find(named, input.certificate().thumbprint())?;
-    let input = input.clone();
-    match tokio::task::spawn_blocking(move || identity.sign(&input)).await {
+    let (input, span) = (input.clone(), Span::current());
+    let sign = move || span.in_scope(|| identity.sign(&input));
+    match tokio::task::spawn_blocking(sign).await {
         Ok(signature) => signature,
         Err(_) => Err(missing("the signer panicked")),
     }

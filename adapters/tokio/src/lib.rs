@@ -34,6 +34,7 @@
 //! its own connections; none is ever swapped inside one.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod connector;
@@ -42,12 +43,13 @@ mod http_client;
 mod provider;
 mod resource;
 mod sender;
+mod source;
 
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
-    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, IdentityError,
-    Network, NetworkError, Observer, ProvidedAssertion, ProviderError, Resolve, ResourceError,
-    read_environment,
+    AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, Exchange,
+    HeldToken, IdentityError, Metrics, Network, NetworkError, Observer, ProvidedAssertion,
+    ProviderError, Resolve, ResourceError, read_environment,
 };
 pub use entra_proto::{
     AccessToken, Account, Authority, AuthorityKind, AuthorityUrl, BearerIsolation, Body,
@@ -58,3 +60,14 @@ pub use entra_proto::{
 };
 pub use provider::{Answer, AssertionProvider, CertificateProvider, FirstLeg};
 pub use resource::Resource;
+pub use source::HeldSource;
+
+/// What the page for those who come from MSAL.NET shows is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/FROM-MSAL-NET.md")]
+struct ComingFromMsalNet;
+
+/// What the page about traces and metrics shows is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/OBSERVING.md")]
+struct Observing;

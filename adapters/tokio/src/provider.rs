@@ -8,6 +8,7 @@ use entra_adapter::{
     AssertionSource, CertificateSource, ClientIdentity, ProvidedAssertion, ProviderError, first_leg,
 };
 use entra_proto::{ProviderContext, TokenRequest};
+use tracing::Span;
 
 use crate::client::EntraClient;
 
@@ -72,7 +73,8 @@ impl<S: CertificateSource> CertificateProvider for OnThread<S> {
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ProviderError> + Send + 'static,
 ) -> Result<T, ProviderError> {
-    match tokio::task::spawn_blocking(work).await {
+    let span = Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
         Ok(answer) => answer,
         Err(_) => Err("the source panicked".into()),
     }

@@ -68,7 +68,7 @@ impl AccessToken {
             expires_on: end.as_secs(),
             refresh_on,
             certificate: entry.certificate.clone(),
-            region: entry.region.clone(),
+            region: entry.region,
             id_token: entry.id_token.clone().filter(|_| !in_schema),
         };
         (stored.expires_on > now.wall().as_secs()).then_some(stored)
@@ -151,6 +151,7 @@ impl AccessToken {
             GrantKey::App | GrantKey::OnBehalfOf(_) | GrantKey::Once => None,
         };
         Some(Entry {
+            kind: self.key.kind,
             scopes: self.scopes.clone(),
             target: self.target.clone(),
             token: self.token.clone(),
@@ -160,7 +161,7 @@ impl AccessToken {
                 .map(|moment| Duration::from_secs(moment).saturating_sub(life.start().wall()))
                 .filter(|age| *age < life.length()),
             certificate: self.certificate.clone(),
-            region: self.region.clone(),
+            region: self.region,
             id_token: self.id_token.as_ref().or(id_token).cloned(),
             account,
         })

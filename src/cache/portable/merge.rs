@@ -1,6 +1,7 @@
 //! Between document and memory: what memory holds is added to the document, and what makes sense of the document to memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::Memory;
@@ -53,7 +54,7 @@ impl PortableCache {
             let Some(entry) = token.entry(id_token, now) else {
                 continue;
             };
-            let update = CacheUpdate::entry(entry);
+            let update = CacheUpdate::entry(Arc::new(entry));
             let new = memory.adopt(&token.partition_key(), &update, now);
             adopted = adopted.saturating_add(usize::from(new));
         }
@@ -258,5 +259,55 @@ impl Room {
             items.remove(older);
         }
         items.insert(name, item);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(length: usize) -> Secret {
+        Secret::new("x".repeat(length))
+    }
+
+    /// What goes makes room, once, whatever its name: a document never grows past what anybody reads again.
+    #[test]
+    fn an_item_makes_room_for_its_successor_once() {
+        let size = |name: &str, length| member_length(name, length);
+        for (older, more, fits) in [
+            ("same", 10, true),
+            ("same", 11, false),
+            ("old", 10, true),
+            ("old", 11, false),
+        ] {
+            let mut items = Items::from([(older.to_owned(), secret(100))]);
+            let freed = size(older, 100);
+            let length = freed + more - size("same", 0);
+            let mut room = Room(10);
+            room.replace(
+                &mut items,
+                [older].into_iter(),
+                "same".to_owned(),
+                secret(length),
+            );
+            let taken = items
+                .get("same")
+                .is_some_and(|item| item.expose().len() == length);
+            assert_eq!((taken, items.len()), (fits, 1), "{older}, {more}");
+            assert_eq!(room.0, if fits { 0 } else { 10 });
+        }
+    }
+
+    /// Where no more items fit, only a successor does.
+    #[test]
+    fn a_full_section_takes_successors_alone() {
+        let names = (0..DOCUMENT.members).map(|number| number.to_string());
+        let mut items: Items = names.map(|name| (name, secret(1))).collect();
+        let mut room = Room(1_000);
+        room.replace(&mut items, [].into_iter(), "new".to_owned(), secret(1));
+        assert!(!items.contains_key("new"));
+        room.replace(&mut items, ["7"].into_iter(), "new".to_owned(), secret(1));
+        assert!(items.contains_key("new") && !items.contains_key("7"));
+        assert_eq!(items.len(), DOCUMENT.members);
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::authority::{Authority, AuthorityKind};
 use crate::cache::TokenKind;
 use crate::cache::key::{Further, GrantKey, ScopeSet, TokenKey};
-use crate::wire::token::is_uuid;
+use crate::uuid::Uuid;
 
 /// What MSAL.NET calls the members of `ext` that both of us have.
 pub(super) const FMI_PATH: &str = "fmi_path";
@@ -194,7 +194,7 @@ pub(super) fn is_plain_home_id(home_id: &str) -> bool {
 }
 
 pub(super) fn is_plain_id(text: &str) -> bool {
-    is_uuid(text) && !text.bytes().any(|byte| byte.is_ascii_uppercase())
+    Uuid::parse(text).is_some() && !text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// A digest of parts with their lengths before them, so that no other parts are the same bytes (T13).

@@ -306,3 +306,25 @@ proptest! {
         prop_assert_eq!(json.get("home_account_id").is_none(), kept_apart);
     }
 }
+
+/// What is written takes the room that was made for it, so that no part of a secret stays behind in a smaller one.
+#[test]
+fn the_length_of_a_document_is_known_before_it_is_written() {
+    for document in [
+        "{}".to_owned(),
+        r#"{"Unknown":[1,"two"],"AccessToken":{"a":{"secret":"S"},"b\u0001":{}}}"#.to_owned(),
+        format!(
+            r#"{{"AccessToken":{{"{}":{{"secret":"{}"}}}},"x":null}}"#,
+            "n".repeat(500),
+            "s".repeat(5_000)
+        ),
+    ] {
+        let cache = super::PortableCache::read(document.as_bytes()).expect("a document");
+        let (written, room) = (cache.write().expose().len(), cache.length());
+        let members = document.matches(':').count();
+        assert!(
+            (written..=written + 2 * members + 2).contains(&room),
+            "{written} bytes written, room for {room}"
+        );
+    }
+}

@@ -13,6 +13,9 @@ pub(super) struct Reader<'a> {
     limits: Limits,
 }
 
+/// So many members are compared with each other one by one; token responses have fewer.
+const FEW: usize = 16;
+
 /// What is made of each value: it is given the depth that the value is at.
 type Each<'a, T> = fn(&mut Reader<'a>, u8) -> Result<T, Malformed>;
 
@@ -84,7 +87,8 @@ impl<'a> Reader<'a> {
     ) -> Result<Vec<(Cow<'a, str>, T)>, Malformed> {
         let inner = self.deeper(depth)?;
         self.eat(b'{')?;
-        let mut members = Vec::new();
+        let mut members: Vec<(Cow<'a, str>, T)> = Vec::with_capacity(FEW);
+        // Where the members begin that come after the first few.
         let mut began = Vec::new();
         self.blanks();
         while self.peek() != Some(b'}') {
@@ -93,7 +97,11 @@ impl<'a> Reader<'a> {
             if key.len() > self.limits.key || members.len() >= self.limits.members {
                 return Err(at);
             }
-            began.push(at);
+            if members.len() >= FEW {
+                began.push(at);
+            } else if members.iter().any(|(other, _)| *other == key) {
+                return Err(at);
+            }
             self.blanks();
             self.eat(b':')?;
             self.blanks();
@@ -103,7 +111,10 @@ impl<'a> Reader<'a> {
             }
         }
         self.eat(b'}')?;
-        match twice(&members).and_then(|place| began.get(place)) {
+        if began.is_empty() {
+            return Ok(members);
+        }
+        match twice(&members).and_then(|place| began.get(place.checked_sub(FEW)?)) {
             Some(at) => Err(*at),
             None => Ok(members),
         }
@@ -227,19 +238,21 @@ impl<'a> Reader<'a> {
 
     /// Everything up to the next quotation mark or escape.
     fn run(&mut self) -> Result<&'a str, Malformed> {
-        let start = self.at;
-        loop {
-            match self.peek() {
-                Some(b'"' | b'\\') => {
-                    return self
-                        .text
-                        .get(start..self.at)
-                        .ok_or_else(|| self.malformed());
-                }
-                Some(0..=0x1f) | None => return Err(self.malformed()),
-                Some(_) => self.step(),
-            }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let end = memchr::memchr2(b'"', b'\\', rest.as_bytes());
+        let (run, whole) = match end.and_then(|end| rest.get(..end)) {
+            Some(run) => (run, true),
+            None => (rest, false),
+        };
+        // The least byte tells at once: where there is a control character, it is looked for only then.
+        let least = run.bytes().fold(u8::MAX, u8::min);
+        if least < b' ' || !whole {
+            let control = run.bytes().position(|byte| byte < b' ');
+            self.at = self.at.saturating_add(control.unwrap_or(run.len()));
+            return Err(self.malformed());
         }
+        self.at = self.at.saturating_add(run.len());
+        Ok(run)
     }
 
     fn escape(&mut self) -> Result<char, Malformed> {

@@ -122,6 +122,23 @@ fn an_unknown_host_is_asked_about_once_a_day() {
     assert!(refused.sent.is_empty());
 }
 
+/// An OpenID provider's document serves for a day, as an instance does.
+#[test]
+fn an_openid_document_is_fetched_once_a_day() {
+    let authority = Authority::oidc("https://issuer.example").expect("an authority");
+    let client = Client::builder("app", authority, secret()).build();
+    let plan = plan(bearer().bypassing_cache(), &client.expect("a client"));
+    let document = || answer(200, r#"{"token_endpoint":"https://issuer.example/t"}"#);
+    let mut script = Script::new().instances([document(), document()]);
+    for (passed, fetched) in [(0, true), (86_399, false), (1, true), (86_399, false)] {
+        script.pass(seconds(passed));
+        let run = script.run(&plan);
+        assert_eq!(run.request().host, "issuer.example");
+        let seen = run.seen.contains(&"DiscoverInstance");
+        assert_eq!(seen, fetched, "after {passed} s");
+    }
+}
+
 /// Rule 7, I05: what one client's list allows is not allowed to another that shares the memory.
 #[test]
 fn a_remembered_token_endpoint_is_judged_by_each_client_for_itself() {

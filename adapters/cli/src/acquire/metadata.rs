@@ -27,7 +27,10 @@ impl fmt::Display for Line<'_> {
             f,
             ", {total} ms (HTTP {http} ms, credential {credential} ms)"
         )?;
-        write!(f, ", correlation id {}", metadata.correlation_id())
+        match metadata.correlation_id() {
+            Some(id) => write!(f, ", correlation id {id}"),
+            None => Ok(()),
+        }
     }
 }
 

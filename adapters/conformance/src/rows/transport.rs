@@ -102,6 +102,7 @@ fn through_the_proxy<D: Driver>(metadata: &str, roots: &str, certificate: &str, 
         certificate_source: None,
         network,
         listener: None,
+        metrics: None,
     })
     .unwrap();
     let token = D::token(&client, &pop()).unwrap();

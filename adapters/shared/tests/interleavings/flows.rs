@@ -64,6 +64,7 @@ impl Shared {
             network: Network::default(),
             limits: Limits::default(),
             observer: None,
+            metrics: None,
             background_renewal: false,
         };
         Arc::new(Self {

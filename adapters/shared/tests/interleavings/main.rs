@@ -56,6 +56,15 @@ mod build {
         Ok(())
     }
 }
+mod metrics {
+    pub(crate) use entra_adapter::Metrics;
+}
+mod spans {
+    pub(crate) use entra_adapter::spans::Exchanging;
+}
+mod slot {
+    pub(crate) use entra_adapter::Slots;
+}
 mod clock {
     pub(crate) use entra_adapter::Clock;
 }

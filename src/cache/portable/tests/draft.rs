@@ -280,6 +280,7 @@ impl Remembered {
         let start = Now::new(NOW.wall() - self.age, NOW.monotonic() - self.age);
         let key = self.draft.key();
         Entry {
+            kind: key.kind,
             scopes: self.draft.scopes(),
             target: self.draft.target().into(),
             token: Secret::new(self.token.as_str()),
