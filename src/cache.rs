@@ -3,11 +3,13 @@
 mod key;
 mod memory;
 mod partition;
+mod parts;
 mod portable;
 
 pub use key::{FlightKey, PartitionKey, TokenKind};
 pub use memory::{Limits, Memory};
 pub use partition::{CacheUpdate, Partition};
+pub use parts::Remembered;
 pub use portable::PortableCache;
 
 pub(crate) use key::{Bypass, Fact, Further, GrantKey, ScopeSet, TokenKey};

@@ -48,7 +48,7 @@ impl fmt::Display for TokenKind {
 pub struct PartitionKey(Arc<Key>);
 
 #[derive(Eq, Hash, Ord, PartialEq, PartialOrd)]
-enum Key {
+pub(super) enum Key {
     Tokens(TokenKey),
     Fact(Fact),
 }
@@ -164,6 +164,10 @@ impl PartitionKey {
 
     pub(crate) fn fact(fact: Fact) -> Self {
         Self(Arc::new(Key::Fact(fact)))
+    }
+
+    pub(super) fn inner(&self) -> &Key {
+        &self.0
     }
 
     /// What tells the tokens here from all others, if tokens are remembered here.

@@ -27,6 +27,7 @@ mod metadata;
 mod model;
 mod order;
 mod parameters;
+mod parts;
 mod portable;
 mod printed;
 mod properties;

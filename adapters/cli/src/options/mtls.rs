@@ -6,7 +6,7 @@ use entra_tokio::{ClientBuilder, RegionPolicy, RegionSource};
 /// Mutual TLS and what it needs.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Mutual TLS")]
-pub(super) struct MtlsArgs {
+pub(crate) struct MtlsArgs {
     /// The Azure region, such as eastus; or discover, for REGION_NAME and then the metadata service.
     #[arg(long, value_name = "NAME|discover")]
     region: Option<String>,
@@ -15,12 +15,17 @@ pub(super) struct MtlsArgs {
     region_optional: bool,
     /// A proof-of-possession token (mtls_pop), bound to the certificate.
     #[arg(long)]
-    pub(super) pop: bool,
+    pub(crate) pop: bool,
 }
 
 impl MtlsArgs {
+    /// Whether a region is named.
+    pub(crate) fn names_region(&self) -> bool {
+        self.region.is_some()
+    }
+
     /// The client with its region.
-    pub(super) fn apply(&self, mut client: ClientBuilder) -> ClientBuilder {
+    pub(crate) fn apply(&self, mut client: ClientBuilder) -> ClientBuilder {
         client = match self.region.as_deref() {
             None => client,
             Some(word) if word.eq_ignore_ascii_case("discover") => {

@@ -8,7 +8,7 @@ use super::failed::{Failed, advised};
 /// What else the request says.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Claims and parameters")]
-pub(super) struct RequestArgs {
+pub(crate) struct RequestArgs {
     /// The claims of a challenge, to answer it: a JSON object.
     #[arg(long, value_name = "JSON", conflicts_with = "challenge")]
     claims: Option<String>,
@@ -23,7 +23,7 @@ pub(super) struct RequestArgs {
     assertion_claims: Option<String>,
     /// What the client can handle, such as cp1 for claims challenges; may be repeated.
     #[arg(long, value_name = "NAME")]
-    pub(super) capability: Vec<String>,
+    pub(crate) capability: Vec<String>,
     /// A further parameter of the form; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     parameter: Vec<(String, String)>,
@@ -35,7 +35,7 @@ pub(super) struct RequestArgs {
     fmi_path: Option<String>,
     /// The path of a federated managed identity that the --assertion-command is told, in ENTRA_FMI_PATH.
     #[arg(long, value_name = "PATH")]
-    pub(super) assertion_fmi_path: Option<String>,
+    pub(crate) assertion_fmi_path: Option<String>,
     /// The id under which the service logs the request; without, a fresh one.
     #[arg(long, value_name = "UUID")]
     correlation_id: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct RequestArgs {
 
 impl RequestArgs {
     /// The request with all of it.
-    pub(super) fn apply(&self, mut request: TokenRequest) -> Result<TokenRequest, Failed> {
+    pub(crate) fn apply(&self, mut request: TokenRequest) -> Result<TokenRequest, Failed> {
         if let Some(text) = &self.challenge {
             request = request.answering(&challenge(text)?);
         }

@@ -19,6 +19,8 @@ pub(crate) enum Failed {
         /// What must not be repeated, also if the service echoes it.
         hidden: Vec<Secret>,
     },
+    /// What would happen, if it were tried: no log knows its correlation id.
+    Foreseen(Error),
     /// There is a token, and it could not be printed.
     Output(io::Error),
 }
@@ -34,13 +36,13 @@ impl From<Error> for Failed {
 }
 
 impl Failed {
-    pub(super) fn usage(what: impl Display) -> Self {
+    pub(crate) fn usage(what: impl Display) -> Self {
         Self::Usage(what.to_string())
     }
 
     /// Says it on standard error. The exit code is 2 for what can't work until somebody changes it, as for arguments that can't be
     /// parsed, and 1 for everything else.
-    pub(super) fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::Usage(what) => {
                 complain(format_args!("error: {what}"));
@@ -57,11 +59,12 @@ impl Failed {
                         complain(format_args!("  {whose}: {}", printable(said, hidden)));
                     }
                 }
-                if error.fault() == Fault::Caller {
-                    ExitCode::from(2)
-                } else {
-                    ExitCode::FAILURE
-                }
+                exit_code(error)
+            }
+            Self::Foreseen(error) => {
+                let (code, what, advice) = (error.code(), what(error), advice(error));
+                complain(format_args!("error: {code}: {what}; {advice}"));
+                exit_code(error)
             }
             Self::Output(error) => {
                 complain(format_args!(
@@ -73,9 +76,22 @@ impl Failed {
     }
 }
 
-/// The error's text; where its advice speaks of the library, what to do here.
+fn exit_code(error: &Error) -> ExitCode {
+    if error.fault() == Fault::Caller {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The error's text, with what to do here.
 fn in_our_words(error: &Error) -> String {
-    let advice = match error.code() {
+    advised(error, advice(error))
+}
+
+/// What to do about an error; where its own advice speaks of the library, what to do here.
+pub(crate) fn advice(error: &Error) -> &'static str {
+    match error.code() {
         "mtls_bearer_without_region" | "mtls_pop_without_region" => {
             "give --region NAME or --region discover, or --region-optional for the cloud's global host"
         }
@@ -99,18 +115,26 @@ fn in_our_words(error: &Error) -> String {
         "invalid_client_assertion" => "give a signed JWT and nothing around it",
         "assertion_provider_failed" => "look at what it reported",
         _ => error.advice(),
-    };
-    advised(error, advice)
+    }
+}
+
+/// What is wrong: the error's text without its code and what comes after it.
+pub(crate) fn what(error: &Error) -> String {
+    let text = error.to_string();
+    let code = format!("{}: ", error.code());
+    let text = text.strip_prefix(&code).unwrap_or(&text);
+    let advice = format!("; {}", error.advice());
+    text.split(&advice).next().unwrap_or_default().to_owned()
 }
 
 /// The error's text with other advice.
-pub(super) fn advised(error: &Error, advice: &str) -> String {
+pub(crate) fn advised(error: &Error, advice: &str) -> String {
     error.to_string().replacen(error.advice(), advice, 1)
 }
 
 /// Words of others for a terminal and for logs: without control characters, and without what may be an echo of what was sent, which is
 /// a secret itself, or whatever is as long as an assertion.
-pub(super) fn printable(text: &str, hidden: &[Secret]) -> String {
+pub(crate) fn printable(text: &str, hidden: &[Secret]) -> String {
     /// Longer than a thumbprint or an id, shorter than any JWT.
     const LONGEST: usize = 64;
     let mut text = text.to_owned();

@@ -1,16 +1,15 @@
 //! The authority: named whole, or made of a tenant and the cloud's login host as other Azure tools have it.
 
 use clap::{Args, ValueEnum};
+use entra_sources::authority_at;
 use entra_tokio::Authority;
 
 use super::failed::Failed;
-use super::options::goes_with;
-
-const PUBLIC_CLOUD: &str = "https://login.microsoftonline.com";
+use super::together::goes_with;
 
 /// Who issues the token.
 #[derive(Debug, Args)]
-pub(super) struct AuthorityArgs {
+pub(crate) struct AuthorityArgs {
     /// The authority, with its tenant.
     #[arg(
         long,
@@ -20,16 +19,16 @@ pub(super) struct AuthorityArgs {
     authority: Option<String>,
     /// The tenant: in place of the authority's, or of AZURE_TENANT_ID.
     #[arg(long, value_name = "TENANT")]
-    pub(super) tenant: Option<String>,
+    pub(crate) tenant: Option<String>,
     /// What the authority is.
     #[arg(long, value_name = "KIND", value_enum, default_value_t = Kind::Url)]
     authority_kind: Kind,
     /// A host that you vouch for; may be repeated.
     #[arg(long, value_name = "HOST")]
-    pub(super) known_authority: Vec<String>,
+    pub(crate) known_authority: Vec<String>,
     /// Trust the authority's host without asking Entra about it; over plain TLS only.
     #[arg(long)]
-    pub(super) no_instance_discovery: bool,
+    pub(crate) no_instance_discovery: bool,
 }
 
 /// What an authority is.
@@ -43,7 +42,7 @@ enum Kind {
 
 impl AuthorityArgs {
     /// The authority.
-    pub(super) fn authority(&self) -> Result<Authority, Failed> {
+    pub(crate) fn authority(&self) -> Result<Authority, Failed> {
         let oidc = self.authority_kind == Kind::Oidc;
         goes_with(
             oidc,
@@ -71,38 +70,14 @@ impl AuthorityArgs {
                     "no authority; give --authority URL, or a tenant with --tenant or AZURE_TENANT_ID",
                 )
             })?;
-        let host = variable("AZURE_AUTHORITY_HOST").unwrap_or_else(|| PUBLIC_CLOUD.to_owned());
-        Ok(join(&host, &tenant))
+        Ok(authority_at(
+            variable("AZURE_AUTHORITY_HOST").as_deref(),
+            &tenant,
+        ))
     }
 }
 
 /// A variable that is set and not empty.
-pub(super) fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Some tools write `AZURE_AUTHORITY_HOST` with a scheme and a slash at the end, some without.
-fn join(host: &str, tenant: &str) -> String {
-    let host = host.trim_end_matches('/');
-    let scheme = if host.contains("://") { "" } else { "https://" };
-    format!("{scheme}{host}/{tenant}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_login_host_may_be_written_in_every_usual_way() {
-        for host in [
-            "https://login.microsoftonline.us/",
-            "https://login.microsoftonline.us",
-            "login.microsoftonline.us",
-        ] {
-            assert_eq!(
-                join(host, "contoso"),
-                "https://login.microsoftonline.us/contoso"
-            );
-        }
-    }
 }

@@ -3,7 +3,7 @@
 //! Best effort: where the system has no such switch, or a sandbox forbids it, the program still does its job.
 
 /// No core dump, and no reading of this process's memory and environment by others that have no privilege to do so.
-pub(super) fn keep_others_out() {
+pub(crate) fn keep_others_out() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};

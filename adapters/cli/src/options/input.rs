@@ -12,7 +12,7 @@ use super::failed::{Failed, printable};
 
 /// Where a secret is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Input {
+pub(crate) enum Input {
     /// In this file.
     File(PathBuf),
     /// On standard input.
@@ -46,13 +46,13 @@ impl fmt::Display for Input {
 }
 
 /// A path for people. Who writes the secret itself in its place must not find it in a log.
-pub(super) fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     printable(&path.display().to_string(), &[])
 }
 
 impl Input {
     /// The text without line ends behind it, which an editor or `echo` has put there.
-    pub(super) fn read(&self, option: &str) -> Result<Secret, Failed> {
+    pub(crate) fn read(&self, option: &str) -> Result<Secret, Failed> {
         let wrong = |shown: &str, error| Failed::usage(format_args!("{option} {shown}: {error}"));
         let text = match self {
             Self::File(path) => {
@@ -65,7 +65,7 @@ impl Input {
     }
 
     /// The same for what has no blanks around it, and is never empty.
-    pub(super) fn read_word(&self, option: &str) -> Result<Secret, Failed> {
+    pub(crate) fn read_word(&self, option: &str) -> Result<Secret, Failed> {
         let text = self.read(option)?;
         let word = text.expose().trim();
         if word.is_empty() {
@@ -78,10 +78,34 @@ impl Input {
 }
 
 /// An option with where its secret is, if it is given.
-pub(super) type Given<'a> = (&'static str, &'a Option<Input>);
+pub(crate) type Given<'a> = (&'static str, &'a Option<Input>);
+
+/// A file that is named.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    /// The option or the variable that names it.
+    pub(crate) option: &'static str,
+    pub(crate) path: PathBuf,
+    /// Whether what is in it is nobody else's business.
+    pub(crate) is_secret: bool,
+}
+
+impl Named {
+    /// A file with a secret; nothing if the secret is elsewhere.
+    pub(crate) fn of((option, input): Given<'_>) -> Option<Self> {
+        match input {
+            Some(Input::File(path)) => Some(Self {
+                option,
+                path: path.clone(),
+                is_secret: true,
+            }),
+            Some(Input::Stdin | Input::Variable(_)) | None => None,
+        }
+    }
+}
 
 /// Standard input can be read for one option only; this is said before anything is read.
-pub(super) fn check_stdin<'a>(given: impl IntoIterator<Item = Given<'a>>) -> Result<(), Failed> {
+pub(crate) fn check_stdin<'a>(given: impl IntoIterator<Item = Given<'a>>) -> Result<(), Failed> {
     let mut from_stdin = given
         .into_iter()
         .filter(|(_, input)| matches!(input, Some(Input::Stdin)));

@@ -5,12 +5,13 @@ use entra_tokio::{Secret, TokenRequest, User};
 
 use super::failed::Failed;
 use super::input::{Given, Input};
-use super::options::goes_with;
+use super::loaded::Reading;
+use super::together::goes_with;
 
 /// What stands for the user; at most one.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "For a user (at most one; without, for the application itself)")]
-pub(super) struct GrantArgs {
+pub(crate) struct GrantArgs {
     /// A user's access token for this application: a token on behalf of that user.
     #[arg(long, value_name = "FILE", group = "grant")]
     on_behalf_of_file: Option<Input>,
@@ -35,16 +36,16 @@ pub(super) struct GrantArgs {
 }
 
 /// A request for a token of the right one.
-pub(super) struct Asked {
-    pub(super) request: TokenRequest,
+pub(crate) struct Asked {
+    pub(crate) request: TokenRequest,
     /// What stands for whom, for people; none for the application itself.
-    pub(super) named: Option<String>,
+    pub(crate) named: Option<String>,
     /// What stands for the user, so that nothing prints it.
-    pub(super) hidden: Vec<Secret>,
+    pub(crate) hidden: Vec<Secret>,
 }
 
 impl GrantArgs {
-    pub(super) fn inputs(&self) -> [Given<'_>; 5] {
+    pub(crate) fn inputs(&self) -> [Given<'_>; 5] {
         [
             ("--on-behalf-of-file", &self.on_behalf_of_file),
             ("--refresh-token-file", &self.refresh_token_file),
@@ -54,11 +55,11 @@ impl GrantArgs {
         ]
     }
 
-    pub(super) fn load(&self, scopes: &[String]) -> Result<Asked, Failed> {
+    pub(crate) fn load(&self, scopes: &[String], reading: Reading) -> Result<Asked, Failed> {
         self.check_belongings()?;
         let scopes = scopes.iter().cloned();
         if let Some(input) = &self.on_behalf_of_file {
-            let token = input.read_word("--on-behalf-of-file")?;
+            let token = reading.word("--on-behalf-of-file", input)?;
             return Ok(Asked {
                 request: TokenRequest::on_behalf_of(token.clone(), scopes),
                 named: Some(format!("on behalf of the user whose token is in {input}")),
@@ -66,7 +67,7 @@ impl GrantArgs {
             });
         }
         if let Some(input) = &self.refresh_token_file {
-            let token = input.read_word("--refresh-token-file")?;
+            let token = reading.word("--refresh-token-file", input)?;
             return Ok(Asked {
                 request: TokenRequest::refreshing(token.clone(), scopes),
                 named: Some(format!("refresh token in {input}")),
@@ -74,7 +75,7 @@ impl GrantArgs {
             });
         }
         if let (Some(input), Some(redirect_uri)) = (&self.code_file, &self.redirect_uri) {
-            let code = input.read_word("--code-file")?;
+            let code = reading.word("--code-file", input)?;
             let request = TokenRequest::redeeming(code.clone(), redirect_uri, scopes);
             let mut asked = Asked {
                 request,
@@ -82,14 +83,14 @@ impl GrantArgs {
                 hidden: vec![code],
             };
             if let Some(input) = &self.code_verifier_file {
-                let verifier = input.read_word("--code-verifier-file")?;
+                let verifier = reading.word("--code-verifier-file", input)?;
                 asked.request = asked.request.code_verifier(verifier.clone());
                 asked.hidden.push(verifier);
             }
             return Ok(asked);
         }
         if let (Some(name), Some(input)) = (&self.federated_user, &self.user_assertion_file) {
-            let assertion = input.read_word("--user-assertion-file")?;
+            let assertion = reading.word("--user-assertion-file", input)?;
             return Ok(Asked {
                 request: TokenRequest::federated_user(assertion.clone(), user(name), scopes),
                 named: Some(format!("user {name}, by the assertion in {input}")),

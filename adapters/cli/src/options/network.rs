@@ -7,11 +7,12 @@ use clap::Args;
 use entra_tokio::{Network, Resolve};
 
 use super::failed::Failed;
+use super::input::Named;
 
 /// How to reach the network.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Network")]
-pub(super) struct NetworkArgs {
+pub(crate) struct NetworkArgs {
     /// Trust the roots in this PEM file, and no others.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -27,7 +28,21 @@ pub(super) struct NetworkArgs {
 }
 
 impl NetworkArgs {
-    pub(super) fn load(&self) -> Result<Network, Failed> {
+    pub(crate) fn ignores_proxies(&self) -> bool {
+        self.no_proxy
+    }
+
+    /// The files that are named.
+    pub(crate) fn files(&self) -> Option<Named> {
+        let path = self.ca_file.clone()?;
+        Some(Named {
+            option: "--ca-file",
+            path,
+            is_secret: false,
+        })
+    }
+
+    pub(crate) fn load(&self) -> Result<Network, Failed> {
         let mut network = Network::new();
         if let Some(path) = &self.ca_file {
             let wrong = |error: &dyn std::fmt::Display| {
