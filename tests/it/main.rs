@@ -15,6 +15,7 @@ mod clients;
 mod compile_fail;
 mod crowd;
 mod documents;
+mod edges;
 mod federated;
 mod flows;
 mod grants;
