@@ -1,0 +1,65 @@
+//! `entra-bench report` takes every figure and writes `docs/PERFORMANCE.md`; the other commands are its parts, for whoever looks into
+//! one of them: `once` for valgrind, `resident` for the size of a process.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use entra_bench::{report, resident, subjects};
+
+const USAGE: &str = "\
+entra-bench report [--quick]            takes all figures, writes docs/PERFORMANCE.md and its plots
+entra-bench once SUBJECT ENTRIES TIMES  runs a subject so many times with so many entries: for valgrind
+entra-bench resident TENANTS MEBIBYTES  fetches a token for each tenant within that budget, prints the process's size
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["report"] => report::run(false),
+        ["report", "--quick"] => report::run(true),
+        ["once", name, entries, times] => once(name, entries, times),
+        ["resident", tenants, mebibytes] => resident_size(tenants, mebibytes),
+        _ => Err(USAGE.to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprint!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn once(name: &str, entries: &str, times: &str) -> Result<(), String> {
+    let names = || {
+        let names: Vec<&str> = subjects::KINDS.iter().map(|kind| kind.name).collect();
+        format!("the subjects are {}\n", names.join(", "))
+    };
+    let kind = subjects::named(name).ok_or_else(names)?;
+    let mut subject = (kind.make)(number(entries)?);
+    // The same for every number of times, so that it is no part of a difference.
+    subject.prepare(MOST_TIMES);
+    let times: u64 = number(times)?;
+    subject.run(times.min(MOST_TIMES));
+    // Without dropping what was made.
+    std::process::exit(0)
+}
+
+/// The most that [`once`] is asked for.
+const MOST_TIMES: u64 = 2_000;
+
+fn resident_size(tenants: &str, mebibytes: &str) -> Result<(), String> {
+    let size = resident::fill(number(tenants)?, number(mebibytes)?);
+    println!(
+        "{}",
+        serde_json::to_string(&size).map_err(|error| error.to_string())?
+    );
+    Ok(())
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| format!("{text} is not a number\n{USAGE}"))
+}
