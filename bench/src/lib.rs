@@ -15,6 +15,7 @@ mod secret {
 
 pub mod counts;
 pub mod driver;
+pub mod fleet;
 pub mod measure;
 pub mod report;
 pub mod resident;
