@@ -20,6 +20,7 @@ pub mod measure;
 pub mod report;
 pub mod resident;
 pub mod sampler;
+pub mod scripts;
 pub mod server;
 pub mod subjects;
 pub mod world;

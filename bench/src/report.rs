@@ -1,7 +1,213 @@
-//! stub
-/// stub
+//! All figures in one run, each with its bound, written to `docs/PERFORMANCE.md` with the plots beside it.
+
+mod cached;
+mod held;
+mod machine;
+mod misses;
+mod network;
+mod plot;
+mod simulated;
+mod table;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::counts::{self, Counted};
+use crate::fleet::Fleet;
+use crate::sampler::Effort;
+use plot::Plot;
+use table::Section;
+
+/// How much is done.
+struct Scale {
+    quick: bool,
+    effort: Effort,
+    /// Batches of what takes milliseconds.
+    slow: Effort,
+    /// Numbers of entries, from 1 on; bounds are about the first, the middle and the last.
+    entries: &'static [usize],
+    threads: usize,
+    callers: &'static [usize],
+    stall: Duration,
+    tenants: usize,
+    mebibytes: usize,
+    rotations: usize,
+    fleet: Fleet,
+}
+
+impl Scale {
+    const FULL: Self = Self {
+        quick: false,
+        effort: Effort::FULL,
+        slow: Effort {
+            samples: 41,
+            batch: Duration::from_millis(20),
+        },
+        entries: &[1, 10, 100, 1_000, 10_000, 100_000],
+        threads: 4,
+        callers: &[1, 10, 100, 1_000, 10_000],
+        stall: Duration::from_secs(3),
+        tenants: 1_000_000,
+        mebibytes: 64,
+        rotations: 5_000,
+        fleet: Fleet::LARGE,
+    };
+
+    const QUICK: Self = Self {
+        quick: true,
+        effort: Effort::QUICK,
+        slow: Effort::QUICK,
+        entries: &[1, 10, 1_000],
+        threads: 2,
+        callers: &[1, 10, 100],
+        stall: Duration::from_millis(200),
+        tenants: 10_000,
+        mebibytes: 4,
+        rotations: 100,
+        fleet: Fleet {
+            processes: 20,
+            ..Fleet::LARGE
+        },
+    };
+
+    /// The sizes that the bounds are about.
+    fn bounded(&self) -> [usize; 3] {
+        let last = self.entries.last().copied().unwrap_or(1);
+        [1, last.min(1_000), last]
+    }
+}
+
+/// What the sections share.
+struct Run {
+    scale: Scale,
+    begin: Instant,
+    counted: Counted,
+    /// By subject and number of entries.
+    instructions: BTreeMap<(&'static str, usize), f64>,
+    sections: Vec<Section>,
+    plots: Vec<Plot>,
+    /// What was not measured, and why.
+    skipped: Vec<String>,
+}
+
+impl Run {
+    fn progress(&self, what: &str) {
+        eprintln!("{:7.1} s  {what}", self.begin.elapsed().as_secs_f64());
+    }
+
+    fn skip(&mut self, why: String) {
+        eprintln!("SKIPPED: {why}");
+        self.skipped.push(why);
+    }
+
+    fn count(&mut self) {
+        self.progress("allocations");
+        match counts::by_binary(self.scale.quick) {
+            Ok(counted) => self.counted = counted,
+            Err(why) => self.skip(format!("allocations: {why}")),
+        }
+        let [one, many, _] = self.scale.bounded();
+        let mut wanted: Vec<(&'static str, usize)> =
+            vec![("cached", many), ("miss", many), ("azure-cached", many)];
+        wanted.extend(crate::subjects::KINDS.iter().map(|kind| (kind.name, one)));
+        for (name, entries) in wanted {
+            self.progress(&format!("instructions: {name}, {entries}"));
+            match counts::instructions(name, entries) {
+                Ok(count) => {
+                    self.instructions.insert((name, entries), count);
+                }
+                Err(why) => {
+                    self.skip(format!("instructions: {why}"));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn instructions(&self, name: &'static str, entries: usize) -> Option<f64> {
+        self.instructions.get(&(name, entries)).copied()
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = "# Performance\n\n\
+            Written by `cargo run -p entra-bench --release -- report`, all in one run: do not edit. Times are medians of batches in which the\n\
+            contenders took turns; a ratio holds within the run, a time only on the machine. Counts of instructions (valgrind), allocations\n\
+            and requests hold anywhere.\n\n"
+            .to_owned();
+        for line in machine::described() {
+            text.push_str(&format!("- {line}\n"));
+        }
+        if self.scale.quick {
+            text.push_str(
+                "\n**A quick run, to see that everything works: its times mean nothing.**\n",
+            );
+        }
+        let missed: Vec<&str> = self
+            .sections
+            .iter()
+            .flat_map(|section| &section.rows)
+            .filter(|row| row.is_missed())
+            .map(table::Row::name)
+            .collect();
+        let missed = if missed.is_empty() {
+            "Every bound is met.".to_owned()
+        } else {
+            format!("Bounds that are not met: {}.", missed.join("; "))
+        };
+        text.push_str(&format!("\n{missed}\n"));
+        for section in &self.sections {
+            text.push_str(&format!("\n{}", section.markdown()));
+        }
+        if !self.skipped.is_empty() {
+            text.push_str("\n## Not measured\n\n");
+            for why in &self.skipped {
+                text.push_str(&format!("- {why}\n"));
+            }
+        }
+        text
+    }
+
+    fn write(&self) -> Result<(), String> {
+        let docs = if self.scale.quick {
+            counts::root().join("target/performance")
+        } else {
+            counts::root().join("docs")
+        };
+        let plots = docs.join("performance");
+        fs::create_dir_all(&plots).map_err(|error| error.to_string())?;
+        for plot in &self.plots {
+            plot.write(&plots)?;
+        }
+        let file = docs.join("PERFORMANCE.md");
+        fs::write(&file, self.markdown()).map_err(|error| error.to_string())?;
+        self.progress(&format!("written: {}", file.display()));
+        Ok(())
+    }
+}
+
+/// Takes all figures. A quick run takes fewer of them, and writes into `target/performance`.
+///
 /// # Errors
-/// never
-pub fn run(_quick: bool) -> Result<(), String> {
-    Ok(())
+/// What can't be written. What can't be measured is said in the report.
+pub fn run(quick: bool) -> Result<(), String> {
+    let mut run = Run {
+        scale: if quick { Scale::QUICK } else { Scale::FULL },
+        begin: Instant::now(),
+        counted: Counted::default(),
+        instructions: BTreeMap::new(),
+        sections: Vec::new(),
+        plots: Vec::new(),
+        skipped: Vec::new(),
+    };
+    run.count();
+    cached::measure(&mut run);
+    cached::threads(&mut run);
+    misses::measure(&mut run);
+    network::crowds(&mut run);
+    network::connections(&mut run);
+    held::memory(&mut run);
+    held::rotations(&mut run);
+    simulated::fleet(&mut run);
+    run.write()
 }

@@ -77,16 +77,16 @@ pub fn quantile(sorted: &[f64], share: f64) -> f64 {
 }
 
 /// Measures all contenders in turn, in changing order.
-pub fn race(contenders: &mut [&mut dyn Subject], effort: Effort) -> Vec<Sampled> {
+pub fn race(contenders: &mut [Box<dyn Subject + '_>], effort: Effort) -> Vec<Sampled> {
     let times: Vec<u64> = contenders
         .iter_mut()
-        .map(|subject| calibrated(*subject, effort.batch))
+        .map(|subject| calibrated(&mut **subject, effort.batch))
         .collect();
     let mut taken = vec![Vec::with_capacity(effort.samples); contenders.len()];
     for round in 0..effort.samples {
         for turn in 0..contenders.len() {
             let which = (round + turn) % contenders.len();
-            let batch = timed(contenders[which], times[which]);
+            let batch = timed(&mut *contenders[which], times[which]);
             taken[which].push(batch.as_nanos() as f64 / times[which] as f64);
         }
     }
@@ -113,12 +113,13 @@ fn timed(subject: &mut dyn Subject, times: u64) -> Duration {
 mod tests {
     use super::*;
 
+    #[derive(Default)]
     struct Counted {
         prepared: u64,
         done: u64,
     }
 
-    impl Subject for Counted {
+    impl Subject for &mut Counted {
         fn prepare(&mut self, times: u64) {
             self.prepared += times;
         }
@@ -146,12 +147,11 @@ mod tests {
 
     #[test]
     fn every_call_is_prepared_and_each_contender_has_its_samples() {
-        let contender = || Counted {
-            prepared: 0,
-            done: 0,
-        };
-        let (mut one, mut other) = (contender(), contender());
-        let sampled = race(&mut [&mut one, &mut other], Effort::QUICK);
+        let (mut one, mut other) = (Counted::default(), Counted::default());
+        let sampled = race(
+            &mut [Box::new(&mut one), Box::new(&mut other)],
+            Effort::QUICK,
+        );
         assert_eq!(sampled.len(), 2);
         assert!(sampled.iter().all(|sampled| sampled.median >= 1_000.0));
         assert!(one.done > 0 && one.prepared == one.done && other.prepared == other.done);

@@ -36,16 +36,19 @@ pub struct Acquisition {
 /// Measures all four against one server.
 #[must_use]
 pub fn acquisition(server: &Server, effort: Effort) -> Acquisition {
-    let (mut kept, mut bare) = (Kept::new(server), Bare::kept(server));
-    let sampled = race(&mut [&mut kept, &mut bare], effort);
-    let (kept, kept_bare) = (sampled[0], sampled[1]);
-    let (mut first, mut bare) = (First::new(server), Bare::first(server));
-    let sampled = race(&mut [&mut first, &mut bare], effort);
+    let kept = race(
+        &mut [Box::new(Kept::new(server)), Box::new(Bare::kept(server))],
+        effort,
+    );
+    let first = race(
+        &mut [Box::new(First::new(server)), Box::new(Bare::first(server))],
+        effort,
+    );
     Acquisition {
-        kept,
-        kept_bare,
-        first: sampled[0],
-        first_bare: sampled[1],
+        kept: kept[0],
+        kept_bare: kept[1],
+        first: first[0],
+        first_bare: first[1],
     }
 }
 
