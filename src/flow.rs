@@ -275,7 +275,7 @@ impl Flow {
 
     fn correlation_id(&self) -> Uuid {
         self.correlation_id
-            .or(self.decided().correlation_id)
+            .or_else(|| self.decided().correlation_id)
             .unwrap_or_else(|| self.seed.uuid("correlation id", 0))
     }
 

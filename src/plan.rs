@@ -288,6 +288,21 @@ impl Plan {
         self.decided.request.deadline
     }
 
+    /// Where its token is remembered, if whoever was handed it may hold on to it and hand it out again without a flow. Not for a
+    /// plan that bypasses the cache or whose grant works once (rule 11), nor where a provider has to be asked first, since only its
+    /// answer names the certificate (rule 4).
+    ///
+    /// For drivers that keep a token beside the memory, as long as it [`serves`](crate::AccessToken::serves): what is saved under
+    /// this key, as the answer to a challenge is, takes its place.
+    #[must_use]
+    pub fn held_under(&self) -> Option<&PartitionKey> {
+        let decided = &self.decided;
+        decided
+            .first_look
+            .as_ref()
+            .filter(|_| !decided.answer_names_key)
+    }
+
     /// What kind of token it will bring.
     #[must_use]
     pub fn token_kind(&self) -> TokenKind {

@@ -11,7 +11,7 @@ use crate::time::Now;
 use crate::token::AccessToken;
 
 use super::key::{PartitionKey, ScopeSet};
-use super::partition::{CacheUpdate, Change, Note, Partition};
+use super::partition::{CacheUpdate, Change, Partition};
 
 /// How many tokens of one partition another process may leave behind: nobody asks for so many sets of scopes, and every look-up
 /// goes through them all.
@@ -130,7 +130,7 @@ impl Memory {
             }
             Change::Note(note) => {
                 let held = held.and_then(Partition::note);
-                (held.map(Note::end), note.end(), note.size())
+                (held.map(|held| held.end()), note.end(), note.size())
             }
         };
         let crowded = self

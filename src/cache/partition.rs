@@ -23,7 +23,7 @@ const MARGIN: Duration = Duration::from_secs(300);
 pub struct Partition {
     entries: Vec<Arc<Entry>>,
     /// Few partitions have one, and it is larger than all the rest.
-    note: Option<Box<Note>>,
+    note: Option<Arc<Note>>,
 }
 
 /// One token that was issued, shared by the cache and by everybody who is handed it.
@@ -116,8 +116,8 @@ impl Partition {
         }
     }
 
-    pub(crate) fn note(&self) -> Option<&Note> {
-        self.note.as_deref()
+    pub(crate) fn note(&self) -> Option<&Arc<Note>> {
+        self.note.as_ref()
     }
 
     pub(super) fn entries(&self) -> &[Arc<Entry>] {
@@ -228,7 +228,7 @@ pub struct CacheUpdate(Change);
 #[derive(Clone, Eq, PartialEq)]
 pub(super) enum Change {
     Entry(Arc<Entry>),
-    Note(Note),
+    Note(Arc<Note>),
 }
 
 impl CacheUpdate {
@@ -236,8 +236,8 @@ impl CacheUpdate {
         Self(Change::Entry(entry))
     }
 
-    pub(crate) const fn note(note: Note) -> Self {
-        Self(Change::Note(note))
+    pub(crate) fn note(note: impl Into<Arc<Note>>) -> Self {
+        Self(Change::Note(note.into()))
     }
 
     /// Applies the change: the entry with the same scopes is replaced, and no other.
@@ -252,7 +252,7 @@ impl CacheUpdate {
                 }
                 partition.entries.push(Arc::clone(entry));
             }
-            Change::Note(note) => partition.note = Some(Box::new(note.clone())),
+            Change::Note(note) => partition.note = Some(Arc::clone(note)),
         }
     }
 

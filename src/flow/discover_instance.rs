@@ -1,6 +1,7 @@
 //! Settle where the token endpoint is. Known hosts and listed ones need nobody; an unknown host of Entra's is asked about, and
 //! an OpenID provider names its endpoint. Everything but a clear yes fails closed (rule 7).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -77,7 +78,7 @@ fn key(flow: &Flow, prepared: &Prepared) -> Option<PartitionKey> {
 pub(super) fn looked(
     flow: Box<Flow>,
     prepared: Prepared,
-    note: Option<&Note>,
+    note: Option<&Arc<Note>>,
     look: Look,
     now: Now,
 ) -> Step {
@@ -88,18 +89,27 @@ pub(super) fn looked(
             settle(flow, prepared, vetted, now)
         }
         // Written again as it is, for that gives the turn back: who waits for the answer need not wait for this flow's token.
-        (Some(key), Some((vetted, note)), Look::WithTurn) => {
-            save_cache::instance(flow, key, CacheUpdate::note(note.clone()), prepared, vetted)
-        }
+        (Some(key), Some((vetted, note)), Look::WithTurn) => save_cache::instance(
+            flow,
+            key,
+            CacheUpdate::note(Arc::clone(note)),
+            prepared,
+            vetted,
+        ),
         (Some(key), None, Look::First) => take_turn::instance(flow, key, prepared),
         (Some(key), None, Look::WithTurn) => ask(flow, key, prepared, now),
     }
 }
 
 /// What a note is worth to this flow's client.
-fn remembered(flow: &Flow, prepared: &Prepared, note: Option<&Note>, now: Now) -> Option<Vetted> {
+fn remembered(
+    flow: &Flow,
+    prepared: &Prepared,
+    note: Option<&Arc<Note>>,
+    now: Now,
+) -> Option<Vetted> {
     let lasts = |span: &Span| !span.left(now).is_zero();
-    match note {
+    match note.map(Arc::as_ref) {
         Some(Note::ValidInstance(span)) if lasts(span) => Some(Vetted::Host),
         Some(Note::Provider(endpoints, span)) if lasts(span) => Some(endpoints)
             .filter(|endpoints| chosen(flow, prepared, endpoints).is_some())

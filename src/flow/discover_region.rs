@@ -1,6 +1,7 @@
 //! Settle the region: by configuration, from memory, or by asking the instance metadata service (rule 6). What mutual TLS
 //! makes of a region that was not found is decided here too (rule 5).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
@@ -66,7 +67,7 @@ pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
 pub(super) fn looked(
     flow: Box<Flow>,
     held: Held,
-    note: Option<&Note>,
+    note: Option<&Arc<Note>>,
     look: Look,
     now: Now,
 ) -> Step {
@@ -75,7 +76,7 @@ pub(super) fn looked(
             client: flow.plan.configuration().id.clone(),
         })
     };
-    let settled = match note {
+    let settled = match note.map(Arc::as_ref) {
         Some(Note::Region(region)) => Some(Settled::Region(*region, RegionOrigin::Remembered)),
         Some(Note::NoRegion(span)) if !span.left(now).is_zero() => Some(Settled::NotFound),
         Some(_) | None => None,
@@ -85,7 +86,13 @@ pub(super) fn looked(
         // Written again as it is, for that gives the turn back: who waits for the region need not wait for this flow's token.
         (Some((settled, note)), Look::WithTurn) => {
             let key = key();
-            save_cache::region(flow, key, CacheUpdate::note(note.clone()), held, settled)
+            save_cache::region(
+                flow,
+                key,
+                CacheUpdate::note(Arc::clone(note)),
+                held,
+                settled,
+            )
         }
         (None, Look::First) => {
             let key = key();

@@ -1,6 +1,8 @@
 //! Look into the cache: for the token first, before anybody is asked for anything (rule 4); later for notes about the region,
 //! the host and throttling. A cache that can't be read is an empty cache.
 
+use std::sync::Arc;
+
 use crate::cache::{Note, Partition, PartitionKey, Wanted};
 use crate::error::{Code, Error, Failure};
 use crate::metadata::CacheOutcome;
@@ -145,7 +147,7 @@ impl LoadCache {
                 Some(entry) => done::remembered(&flow, entry, now),
                 None => missed(flow, held, now),
             },
-            Purpose::RefreshToken(held) => match found.note() {
+            Purpose::RefreshToken(held) => match found.note().map(Arc::as_ref) {
                 Some(Note::RefreshToken(token, span)) if !span.left(now).is_zero() => {
                     flow.refresh_token = Some(token.clone());
                     material::enter(flow, held, now)

@@ -1,5 +1,7 @@
 //! Once the host is known: does the service want to be left alone by this client, for this tenant, on this host (rule 12)?
 
+use std::sync::Arc;
+
 use crate::cache::Note;
 use crate::time::Now;
 
@@ -16,8 +18,13 @@ pub(super) fn enter(flow: Box<Flow>, prepared: Prepared, now: Now) -> Step {
 }
 
 /// Whoever asks in that time gets the remembered error at once, with the time that is left to wait.
-pub(super) fn looked(flow: Box<Flow>, prepared: Prepared, note: Option<&Note>, now: Now) -> Step {
-    match note {
+pub(super) fn looked(
+    flow: Box<Flow>,
+    prepared: Prepared,
+    note: Option<&Arc<Note>>,
+    now: Now,
+) -> Step {
+    match note.map(Arc::as_ref) {
         Some(Note::Throttled(error, span)) if !span.left(now).is_zero() => {
             done::failed(&flow, error.clone().retry_after(Some(span.left(now))), now)
         }

@@ -111,10 +111,10 @@ impl TokenRequest {
                 "the partition's name is blank or has control characters",
             ));
         }
-        if !self
+        if self
             .correlation_id
             .as_deref()
-            .is_none_or(|id| Uuid::parse(id).is_some())
+            .is_some_and(|id| Uuid::parse(id).is_none())
         {
             return Err(odd("the correlation id is no UUID"));
         }

@@ -19,7 +19,7 @@ const SUBJECTS: [(&str, u8); 15] = [
     ("HTTP", 7),
     ("PLAT", 5),
     ("IMP", 32),
-    ("RUN", 16),
+    ("RUN", 18),
     ("SEC", 13),
     ("SRC", 9),
     ("SDK", 5),

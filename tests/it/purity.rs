@@ -33,6 +33,7 @@ const DEPENDENCIES: &[&str] = &[
     "base64",
     "http",
     "httpdate",
+    "memchr",
     "sha1",
     "sha2",
     "url",

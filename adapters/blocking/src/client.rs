@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 
 use entra_adapter::{
     AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Handed, Settings,
-    State, Wake, authorize,
+    Slots, State, Wake, authorize,
 };
 use entra_proto::{
     AccessToken, Body, Client, Error, Failure, FailureKind, Now, Plan, ProviderContext, Thumbprint,
@@ -17,7 +17,7 @@ use crate::driver;
 use crate::http_client::HttpClient;
 use crate::provider::{AssertionProvider, CertificateProvider};
 use crate::resource::Resource;
-use crate::source::Source;
+use crate::source::HeldSource;
 
 /// Gets tokens. Cheap to clone, `Send` and `Sync`; all clones share memory, turns and connections.
 #[derive(Clone)]
@@ -82,11 +82,9 @@ impl EntraClient {
     ///
     /// # Errors
     /// What is wrong with the request, as for [`token`](Self::token).
-    pub fn source(&self, request: &TokenRequest) -> Result<Source, Error> {
-        Ok(Source::new(
-            self.clone(),
-            request.clone().plan(self.client())?,
-        ))
+    pub fn source(&self, request: &TokenRequest) -> Result<HeldSource, Error> {
+        let plan = request.clone().plan(self.client())?.ready();
+        Ok(HeldSource::new(self.clone(), plan))
     }
 
     /// The same for a plan that this client made.
@@ -162,6 +160,10 @@ impl EntraClient {
 
     pub(crate) fn about_now(&self) -> Now {
         self.0.state.clock().about_now()
+    }
+
+    pub(crate) fn slots(&self) -> &Slots {
+        self.0.state.slots()
     }
 
     /// The core's client.

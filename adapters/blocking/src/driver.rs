@@ -89,7 +89,7 @@ pub(crate) fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, O
                 pause.resume(now())
             }
             Step::SaveCache(save) => {
-                shared.state.memory().save(save.key(), save.update(), now());
+                shared.state.save(&save);
                 if save.ends_turn() {
                     turns.pop();
                 }

@@ -45,4 +45,4 @@ pub use entra_proto::{
 };
 pub use provider::{AssertionProvider, CertificateProvider, FirstLeg};
 pub use resource::Resource;
-pub use source::Source;
+pub use source::HeldSource;

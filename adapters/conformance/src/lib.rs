@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use entra_adapter::{
-    AssertionSource, Audience, CertificateSource, ClientIdentity, Event, Network,
+    AssertionSource, Audience, CertificateSource, ClientIdentity, Event, HeldToken, Network,
     ProvidedAssertion, ProviderError, ResourceError,
 };
 use entra_proto::{AccessToken, Body, Client, Error, Failure, ProviderContext, TokenRequest};
@@ -74,6 +74,15 @@ pub trait Driver: 'static {
 
     /// Gets a token, blocking the calling thread.
     fn token(client: &Self::Client, request: &TokenRequest) -> Result<AccessToken, Error>;
+
+    /// Tokens for one request, which are held.
+    type Source: Clone + Send + Sync + 'static;
+
+    /// A held source.
+    fn source(client: &Self::Client, request: &TokenRequest) -> Result<Self::Source, Error>;
+
+    /// Gets a token from it, blocking the calling thread.
+    fn held(source: &Self::Source) -> Result<HeldToken, Error>;
 
     /// What the client remembers, as the MSALs write it.
     fn export_cache(client: &Self::Client) -> Body;

@@ -6,6 +6,7 @@ mod bound;
 mod child;
 mod faults;
 mod flights;
+mod held;
 mod portable;
 mod proxy;
 mod resource;
@@ -21,6 +22,7 @@ pub use binding::*;
 pub use bound::*;
 pub use faults::*;
 pub use flights::*;
+pub use held::*;
 pub use portable::*;
 pub use proxy::*;
 pub use resource::*;
@@ -64,6 +66,12 @@ macro_rules! rows {
             run05_i24_a_stalled_key_delays_no_other
             run05_a_provider_that_takes_its_time_delays_nobody_else
             run06_a_token_that_gets_old_is_renewed_once
+            run17_a_held_source_answers_without_a_step
+            run17_a_held_token_is_never_served_too_close_to_its_end
+            run18_what_answers_a_challenge_takes_the_place_of_what_is_held
+            run18_what_is_imported_takes_the_place_of_what_is_held
+            run18_a_bound_token_follows_the_certificate_of_its_provider
+            run18_nothing_is_held_for_a_request_that_bypasses_the_cache
             http02_a_thousand_requests_with_one_certificate_share_one_pool
             http01_a_proxy_of_the_environment_is_used_for_entra_alone
             http03_a_thousand_rotations_over_tls12_show_the_new_certificate_each_time

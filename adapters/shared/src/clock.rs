@@ -13,7 +13,11 @@ pub struct Clock {
     coarse_origin: Duration,
 }
 
-/// What one of the kernel's coarse clocks says: a tick behind at most, which is 10 ms.
+/// How far behind the kernel's coarse clocks may be: a tick, and the slowest kernels tick 100 times a second.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const TICK: Duration = Duration::from_millis(10);
+
+/// What one of the kernel's coarse clocks says.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn coarse(clock: rustix::time::ClockId) -> Duration {
     let time = rustix::time::clock_gettime(clock);
@@ -33,13 +37,14 @@ impl Clock {
         }
     }
 
-    /// What both clocks say, up to 10 ms ago: enough for whoever asks whether a token has five minutes left.
+    /// What both clocks say, or up to 20 ms later and never earlier: enough for whoever asks whether a token has five minutes left,
+    /// and what it costs is a load.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     #[must_use]
     pub fn about_now(&self) -> Now {
         use rustix::time::ClockId::{MonotonicCoarse, RealtimeCoarse};
         let monotonic = coarse(MonotonicCoarse).saturating_sub(self.coarse_origin);
-        Now::new(coarse(RealtimeCoarse), monotonic)
+        Now::new(coarse(RealtimeCoarse), monotonic).after(TICK)
     }
 
     /// What both clocks say: this system has none that cost less.

@@ -30,7 +30,7 @@ pub use provided::{
     provider_failure,
 };
 pub use resource::{Audience, ResourceError, authorize, challenged};
-pub use slot::{HeldToken, Slot};
+pub use slot::{HeldToken, Slot, Slots};
 pub use state::{Allowance, Settings, State};
 pub use tls::{CertificateWatch, NotPresented, Tls};
 pub use turns::{Handed, Held, Taken, Turns, Wake};

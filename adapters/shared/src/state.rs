@@ -2,13 +2,16 @@
 
 use std::fmt;
 
-use entra_proto::{AccessToken, Body, Client, Error, Limits, Memory, Plan, PortableCache};
+use entra_proto::{
+    AccessToken, Body, Client, Error, Limits, Memory, Plan, PortableCache, SaveCache,
+};
 
 use crate::build::{BuildError, check_needs};
 use crate::clock::Clock;
 use crate::identity::ClientIdentity;
 use crate::network::Network;
 use crate::observe::{Event, Observer};
+use crate::slot::Slots;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::turns::{Turns, Wake};
 
@@ -65,6 +68,8 @@ pub struct State<W: Wake> {
     /// What was imported last, with what is in it for others.
     portable: Mutex<PortableCache>,
     turns: Turns<W>,
+    /// Tokens that are held beside the memory.
+    slots: Slots,
     clock: Clock,
 }
 
@@ -88,6 +93,7 @@ impl<W: Wake> State<W> {
             memory: Mutex::new(Memory::new(settings.limits)),
             portable: Mutex::new(PortableCache::empty()),
             turns: Turns::default(),
+            slots: Slots::default(),
             clock: Clock::start(),
             settings,
         })
@@ -113,6 +119,19 @@ impl<W: Wake> State<W> {
         self.memory().hit(plan, self.clock.now())
     }
 
+    /// Remembers what a flow says, now. Whoever holds a token beside the memory looks there again.
+    pub fn save(&self, save: &SaveCache) {
+        self.memory()
+            .save(save.key(), save.update(), self.clock.now());
+        self.slots.let_go(save.key());
+    }
+
+    /// The slots for tokens that are held beside the memory.
+    #[must_use]
+    pub fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
     fn is_observed(&self) -> bool {
         self.settings.observer.is_some() || tracing::enabled!(tracing::Level::DEBUG)
     }
@@ -126,6 +145,7 @@ impl<W: Wake> State<W> {
         let document = PortableCache::read(document)?;
         let mut portable = self.portable();
         let found = document.load_into(&mut self.memory(), self.clock.now());
+        self.slots.let_all_go();
         *portable = document;
         Ok(found)
     }

@@ -59,4 +59,4 @@ pub use entra_proto::{
 };
 pub use provider::{Answer, AssertionProvider, CertificateProvider, FirstLeg};
 pub use resource::Resource;
-pub use source::Source;
+pub use source::HeldSource;

@@ -1,4 +1,4 @@
-//! Sources: one request, asked for a token again and again.
+//! Held sources: one request, asked for a token again and again.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,33 +10,38 @@ use crate::client::EntraClient;
 
 /// Tokens for one request of one [`EntraClient`], made by [`EntraClient::source`]. Cheap to clone; all clones hold the same token.
 #[derive(Clone)]
-pub struct Source(Arc<Held>);
+pub struct HeldSource(Arc<Inner>);
 
-struct Held {
+struct Inner {
     client: EntraClient,
     plan: Plan,
-    slot: Slot,
+    /// None where the core says that every token has to be asked for.
+    slot: Option<Arc<Slot>>,
 }
 
-impl Source {
+impl HeldSource {
     pub(crate) fn new(client: EntraClient, plan: Plan) -> Self {
-        Self(Arc::new(Held {
-            client,
-            plan,
-            slot: Slot::default(),
-        }))
+        let slot = plan.held_under().map(|key| client.slots().add(key));
+        Self(Arc::new(Inner { client, plan, slot }))
     }
 
-    /// The token that is held, as long as it serves and needs no renewal: no lock, no allocation, no look-up. Else as
-    /// [`remembered`](Self::remembered).
+    /// The token that is held, as long as it serves, needs no renewal and is the latest: no lock, no allocation, no look-up, and no
+    /// step that an observer would be told of. Else as [`remembered`](Self::remembered).
+    ///
+    /// Nothing is held for a request that bypasses the cache, as with a claims challenge, nor for a bound token whose certificate a
+    /// provider names: it is asked every time, so that a new certificate gets a new token.
     ///
     /// # Errors
     /// As for [`EntraClient::token`].
     pub async fn token(&self) -> Result<HeldToken, Error> {
-        match self.0.slot.current(self.0.client.about_now()) {
-            Some(token) => Ok(token),
-            None => Ok(self.0.slot.hold(self.remembered().await?)),
+        let Some(slot) = &self.0.slot else {
+            return Ok(Arc::new(self.remembered().await?).into());
+        };
+        if let Some(token) = slot.current(self.0.client.about_now()) {
+            return Ok(token);
         }
+        let saved = slot.saved();
+        Ok(slot.hold(self.remembered().await?, saved))
     }
 
     /// A token from the client's memory, from whoever is fetching the same right now, or from Entra: what
@@ -49,8 +54,8 @@ impl Source {
     }
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for HeldSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Source").field(&self.0.plan).finish()
+        f.debug_tuple("HeldSource").field(&self.0.plan).finish()
     }
 }

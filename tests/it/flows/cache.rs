@@ -2,8 +2,10 @@
 
 use entra_proto::*;
 
-use crate::clients::{bearer, builder, client, in_region, plan, pop, run, secret};
-use crate::script::{START, Script, answer, failure, granting, pair, seconds};
+use crate::certificates::{P256, thumbprint};
+use crate::clients::{SCOPE, bearer, builder, client, in_region, plan, pop, run, secret};
+use crate::script::{START, Script, answer, failure, granting, pair, seconds, seed};
+use crate::users::{for_alice, redeeming, refreshing};
 
 #[test]
 fn a_fresh_token_costs_one_request() {
@@ -44,6 +46,38 @@ fn a_remembered_token_costs_nothing() {
     assert_eq!(second.seen, ["LoadCache token", "Done"]);
     assert_eq!(second.token().secret(), first.token().secret());
     assert_eq!(second.token().source(), TokenSource::Cache);
+}
+
+/// Rules 4 and 11: a driver may hold on to what every flow would find where it looks first, and to nothing else.
+#[test]
+fn only_what_every_flow_would_find_may_be_held() {
+    let asking = client(Credential::signed_assertion_provider());
+    let isolated = builder(Credential::signed_assertion_provider())
+        .bearer_isolation(BearerIsolation::PerCertificate);
+    let isolated = in_region(isolated, "westus3");
+    let by_secret = client(secret());
+    for (request, client, may_be_held) in [
+        (bearer(), &by_secret, true),
+        (bearer(), &asking, true),
+        (for_alice(SCOPE), &by_secret, true),
+        (bearer().claims("{}"), &by_secret, false),
+        (bearer().bypassing_cache(), &by_secret, false),
+        (redeeming(), &by_secret, false),
+        (refreshing(), &by_secret, false),
+        (pop(), &asking, false),
+        (pop().offering(thumbprint(P256, 1)), &asking, false),
+        (bearer(), &isolated, false),
+    ] {
+        let plan = plan(request, client);
+        let held_under = plan.held_under().cloned();
+        assert_eq!(held_under.is_some(), may_be_held, "{plan:?}");
+        if may_be_held {
+            let Step::LoadCache(load) = plan.start(seed(7), START) else {
+                panic!("it looks first");
+            };
+            assert_eq!(held_under.as_ref(), Some(load.key()));
+        }
+    }
 }
 
 #[test]

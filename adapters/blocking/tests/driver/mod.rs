@@ -1,7 +1,8 @@
 //! The adapter, as the conformance table drives it.
 
 use entra_blocking::{
-    Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, ResourceError,
+    Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, HeldSource, HeldToken,
+    ResourceError,
 };
 use entra_conformance::{Driver, Setup};
 use entra_proto::{AccessToken, Body, Error, Failure, ProviderContext, TokenRequest};
@@ -27,6 +28,16 @@ impl Driver for Blocking {
 
     fn token(client: &EntraClient, request: &TokenRequest) -> Result<AccessToken, Error> {
         client.token(request)
+    }
+
+    type Source = HeldSource;
+
+    fn source(client: &EntraClient, request: &TokenRequest) -> Result<HeldSource, Error> {
+        client.source(request)
+    }
+
+    fn held(source: &HeldSource) -> Result<HeldToken, Error> {
+        source.token()
     }
 
     fn export_cache(client: &EntraClient) -> Body {

@@ -56,6 +56,9 @@ mod build {
         Ok(())
     }
 }
+mod slot {
+    pub(crate) use entra_adapter::Slots;
+}
 mod clock {
     pub(crate) use entra_adapter::Clock;
 }

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 
 use entra_conformance::{Driver, Setup};
 use entra_proto::{AccessToken, Body, Error, Failure, ProviderContext, TokenRequest};
-use entra_tokio::{Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, ResourceError};
+use entra_tokio::{
+    Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, HeldSource, HeldToken,
+    ResourceError,
+};
 use tokio::runtime::Runtime;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
@@ -31,6 +34,16 @@ impl Driver for Tokio {
 
     fn token(client: &EntraClient, request: &TokenRequest) -> Result<AccessToken, Error> {
         RUNTIME.block_on(client.token(request))
+    }
+
+    type Source = HeldSource;
+
+    fn source(client: &EntraClient, request: &TokenRequest) -> Result<HeldSource, Error> {
+        client.source(request)
+    }
+
+    fn held(source: &HeldSource) -> Result<HeldToken, Error> {
+        RUNTIME.block_on(source.token())
     }
 
     fn export_cache(client: &EntraClient) -> Body {

@@ -52,7 +52,7 @@ pub fn src03_a_command_prints_a_jwt_or_a_pair<D: Driver>() {
     let told = fs::read_to_string(context).unwrap();
     for line in [
         &format!("ENTRA_CLIENT_ID={CLIENT_ID}"),
-        &format!("ENTRA_CORRELATION_ID={}", token.correlation_id()),
+        &format!("ENTRA_CORRELATION_ID={}", token.correlation_id().unwrap()),
         "ENTRA_FMI_PATH=/a/b",
         "ENTRA_TOKEN_ENDPOINT=https://login.microsoftonline.com/",
     ] {

@@ -1,0 +1,98 @@
+//! What a token costs that is there already: no allocation.
+//!
+//! One test, since the count is that of the process.
+
+#![forbid(unsafe_code)]
+
+use std::alloc::System;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use entra_blocking::{
+    AccessToken, Body, Client, Credential, EntraClient, Error, Secret, TokenRequest,
+};
+use entra_proto::{Memory, Now, PortableCache, Seed, Step, Turn};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn client() -> Client {
+    let authority = "https://login.microsoftonline.com/contoso.com";
+    Client::builder("app", authority, Credential::secret(Secret::new("secret")))
+        .build()
+        .unwrap()
+}
+
+fn request() -> TokenRequest {
+    TokenRequest::for_app(["https://vault.azure.net/.default"])
+}
+
+/// A stored cache that has the token.
+fn stored() -> Body {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = Now::new(wall, Duration::ZERO);
+    let mut memory = Memory::default();
+    let plan = request().plan(&client()).unwrap();
+    let mut step = plan.start(Seed::from_bytes([7; 32]), now);
+    loop {
+        step = match step {
+            Step::LoadCache(load) => {
+                let found = memory.load(load.key());
+                load.resume(Ok(found), now)
+            }
+            Step::TakeTurn(take) => take.resume(Turn::Mine, now),
+            Step::SendRequest(send) => {
+                let answer = r#"{"token_type":"Bearer","access_token":"token","expires_in":3599}"#;
+                send.resume(
+                    Ok(http::Response::new(Body::from(answer.as_bytes().to_vec()))),
+                    now,
+                )
+            }
+            Step::SaveCache(save) => {
+                memory.save(save.key(), save.update(), now);
+                save.resume(Ok(()), now)
+            }
+            Step::Done(_) => break,
+            Step::DiscoverRegion(_)
+            | Step::DiscoverInstance(_)
+            | Step::ObtainAssertion(_)
+            | Step::ObtainCertificate(_)
+            | Step::SignAssertion(_)
+            | Step::Pause(_) => panic!("a secret needs none of these"),
+        };
+    }
+    let mut cache = PortableCache::empty();
+    cache.add_from(&memory, now);
+    cache.write()
+}
+
+/// How often a thousand tokens allocate.
+fn count<T: std::ops::Deref<Target = AccessToken>>(token: impl Fn() -> Result<T, Error>) -> usize {
+    let before = COUNTING.stats();
+    for _ in 0..1_000 {
+        assert_eq!(token().unwrap().secret().expose(), "token");
+    }
+    let after = COUNTING.stats();
+    after.allocations + after.reallocations - before.allocations - before.reallocations
+}
+
+#[test]
+fn run17_a_token_that_is_there_is_handed_out_without_an_allocation() {
+    let client = EntraClient::builder(client()).build().unwrap();
+    client.import_cache(stored().expose()).unwrap();
+    let source = client.source(&request()).unwrap();
+    // From the memory into the slot.
+    drop(source.token().unwrap());
+    assert_eq!(count(|| source.token()), 0);
+    assert_eq!(count(|| source.remembered().map(Remembered)), 0);
+}
+
+struct Remembered(AccessToken);
+
+impl std::ops::Deref for Remembered {
+    type Target = AccessToken;
+
+    fn deref(&self) -> &AccessToken {
+        &self.0
+    }
+}

@@ -1,0 +1,114 @@
+//! How often a flow allocates: never for a hit by the short way, and a pinned number of times for a miss.
+//!
+//! One test, since the count is that of the process.
+
+#![forbid(unsafe_code)]
+
+use std::alloc::System;
+use std::time::Duration;
+
+use entra_proto::*;
+use http::Response;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const START: Now = Now::new(Duration::from_secs(1_798_761_600), Duration::ZERO);
+/// What a miss costs today, saving the token in an empty memory included; the answer's own bytes are the transport's.
+const MISS: usize = 17;
+const VAULT: &str = "https://vault.azure.net/.default";
+
+/// What comes of `work`, and how often it allocates.
+fn counted<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    let before = COUNTING.stats();
+    let done = work();
+    let after = COUNTING.stats();
+    let count = |stats: stats_alloc::Stats| stats.allocations + stats.reallocations;
+    (count(after) - count(before), done)
+}
+
+fn client() -> Client {
+    let authority = "https://login.microsoftonline.com/contoso.com";
+    let credential = Credential::secret(Secret::new("secret"));
+    Client::builder("app", authority, credential)
+        .build()
+        .expect("a client")
+}
+
+fn answer() -> Response<Body> {
+    let token = "t".repeat(1_500);
+    let body = format!(
+        "{{\"token_type\":\"Bearer\",\"expires_in\":3599,\"ext_expires_in\":3599,\"access_token\":\"{token}\"}}"
+    );
+    Response::new(Body::from(body.into_bytes()))
+}
+
+/// A driver with an instant transport.
+fn run(plan: Plan, memory: &mut Memory, answer: Response<Body>) -> AccessToken {
+    let mut answer = Some(answer);
+    let mut step = plan.start(Seed::from_bytes([7; 32]), START);
+    loop {
+        step = match step {
+            Step::LoadCache(load) => {
+                let found = memory.load(load.key());
+                load.resume(Ok(found), START)
+            }
+            Step::TakeTurn(take) => take.resume(Turn::Mine, START),
+            Step::SendRequest(send) => send.resume(Ok(answer.take().expect("one request")), START),
+            Step::SaveCache(save) => {
+                memory.save(save.key(), save.update(), START);
+                save.resume(Ok(()), START)
+            }
+            Step::Done(done) => return done.into_result().expect("a token"),
+            Step::DiscoverRegion(_)
+            | Step::DiscoverInstance(_)
+            | Step::ObtainAssertion(_)
+            | Step::ObtainCertificate(_)
+            | Step::SignAssertion(_)
+            | Step::Pause(_) => panic!("a secret needs none of these"),
+        };
+    }
+}
+
+#[test]
+fn a_hit_allocates_nothing_and_a_miss_little() {
+    let client = client();
+    let plan = |scope: &str| {
+        TokenRequest::for_app([scope])
+            .plan(&client)
+            .expect("a plan")
+            .ready()
+    };
+    let mut memory = Memory::default();
+    let ready = plan(VAULT);
+    let (missed, token) = counted({
+        let (plan, answer) = (ready.clone(), answer());
+        let memory = &mut memory;
+        move || run(plan, memory, answer)
+    });
+
+    let (hit, served) = counted(|| {
+        (0..1_000)
+            .map(|_| memory.hit(&ready, START).expect("a hit"))
+            .filter(|again| again.secret() == token.secret() && again.serves(START))
+            .count()
+    });
+    assert_eq!((hit, served), (0, 1_000));
+    let other = plan("https://graph.microsoft.com/.default");
+    let (missing, none) = counted(|| memory.hit(&other, START));
+    assert!(missing == 0 && none.is_none());
+
+    assert_eq!(missed, MISS);
+
+    // However much is remembered already.
+    let many: Vec<_> = (0..1_000)
+        .map(|number| (plan(&format!("scope{number}")), answer()))
+        .collect();
+    let (missed, ()) = counted(|| {
+        for (plan, answer) in many {
+            run(plan, &mut memory, answer);
+        }
+    });
+    assert!(missed <= 1_000 * MISS, "{missed}");
+}
