@@ -1,15 +1,17 @@
 //! `entra-bench report` takes every figure and writes `docs/PERFORMANCE.md`; the other commands are its parts, for whoever looks into
-//! one of them: `once` for valgrind, `resident` for the size of a process.
+//! one of them: `once` for valgrind, `resident` for the size of a process, `fleet` for the simulation.
 
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
-use entra_bench::{report, resident, subjects};
+use entra_bench::fleet::{Fleet, Measures, simulate};
+use entra_bench::{counts, report, resident, subjects};
 
 const USAGE: &str = "\
 entra-bench report [--quick]            takes all figures, writes docs/PERFORMANCE.md and its plots
 entra-bench once SUBJECT ENTRIES TIMES  runs a subject so many times with so many entries: for valgrind
+entra-bench fleet PROCESSES             plays a fleet of so many processes, with everything that spares the service and without
 entra-bench resident TENANTS MEBIBYTES  fetches a token for each tenant within that budget, prints the process's size
 ";
 
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
         ["report"] => report::run(false),
         ["report", "--quick"] => report::run(true),
         ["once", name, entries, times] => once(name, entries, times),
+        ["fleet", processes] => number(processes).map(play),
         ["resident", tenants, mebibytes] => resident_size(tenants, mebibytes),
         _ => Err(USAGE.to_owned()),
     };
@@ -42,9 +45,24 @@ fn once(name: &str, entries: &str, times: &str) -> Result<(), String> {
     // The same for every number of times, so that it is no part of a difference.
     subject.prepare(MOST_TIMES);
     let times: u64 = number(times)?;
-    subject.run(times.min(MOST_TIMES));
+    counts::run_counted(&mut *subject, times.min(MOST_TIMES));
     // Without dropping what was made.
     std::process::exit(0)
+}
+
+fn play(processes: usize) {
+    let fleet = Fleet {
+        processes,
+        ..Fleet::LARGE
+    };
+    for (name, measures) in [("all measures", Measures::ALL), ("none", Measures::NONE)] {
+        let load = simulate(&fleet, measures, 2_027);
+        println!(
+            "{name}: {} requests, {} refused",
+            load.requests(),
+            load.refused
+        );
+    }
 }
 
 /// The most that [`once`] is asked for.
