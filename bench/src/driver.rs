@@ -143,12 +143,11 @@ impl Driver {
                     send.resume(answer, self.state.clock().now())
                 }
                 Step::SaveCache(save) => {
-                    let now = self.state.clock().now();
-                    self.state.memory().save(save.key(), save.update(), now);
+                    self.state.save(&save);
                     if save.ends_turn() {
                         turns.pop();
                     }
-                    save.resume(Ok(()), now)
+                    save.resume(Ok(()), self.state.clock().now())
                 }
                 Step::ObtainCertificate(ask) => {
                     ask.resume(Err(unprepared()), self.state.clock().now())

@@ -13,7 +13,9 @@ mod process;
 
 use std::time::Duration;
 
-use entra_proto::{CertificateChain, Client, Credential, Plan, RegionSource, TokenRequest};
+use entra_proto::{
+    CertificateChain, Client, Credential, Plan, RegionSource, Thumbprint, TokenRequest,
+};
 use rcgen::{CertificateParams, KeyPair};
 
 use crate::server::REGION;
@@ -56,15 +58,15 @@ impl Fleet {
         processes: 10_000,
         tenants: 100,
         callers: 3,
-        period: Duration::from_secs(20),
+        period: Duration::from_secs(30),
         begins_within: Duration::from_secs(60),
-        lasts: Duration::from_secs(60 * 60),
+        lasts: Duration::from_secs(50 * 60),
         latency: Duration::from_millis(100),
         lives: Duration::from_secs(60 * 60),
         refresh_in: Duration::from_secs(30 * 60),
-        rotation: Some((Duration::from_secs(45 * 60), Duration::from_secs(5 * 60))),
-        outage: Some((Duration::from_secs(47 * 60), Duration::from_secs(50 * 60))),
-        retry_after: 60,
+        rotation: Some((Duration::from_secs(40 * 60), Duration::from_secs(5 * 60))),
+        outage: Some((Duration::from_secs(42 * 60), Duration::from_secs(45 * 60))),
+        retry_after: 120,
     };
 }
 
@@ -136,16 +138,23 @@ impl Load {
 }
 
 /// What every process is given: plans for its tenants, with the certificate of before and with that of after.
-pub(crate) struct Plans([Vec<Plan>; 2]);
+pub(crate) struct Plans {
+    of_each: [Vec<Plan>; 2],
+    thumbprints: [Thumbprint; 2],
+}
 
 impl Plans {
     fn of(tenants: usize) -> Self {
-        Self([0, 1].map(|_| {
+        let certificates = [0, 1].map(|_| {
             let key = KeyPair::generate().expect("a key");
             let certificate = CertificateParams::default().self_signed(&key);
-            let chain = CertificateChain::new(certificate.expect("a certificate").der().to_vec());
+            certificate.expect("a certificate").der().to_vec()
+        });
+        let thumbprints = certificates.each_ref().map(|der| Thumbprint::of(der));
+        let of_each = certificates.map(|der| {
+            let credential = Credential::certificate(CertificateChain::new(der));
             let authority = format!("https://login.microsoftonline.com/{TENANT}");
-            let client = Client::builder(CLIENT_ID, authority, Credential::certificate(chain))
+            let client = Client::builder(CLIENT_ID, authority, credential)
                 .region(RegionSource::Named(REGION.to_owned()))
                 .build()
                 .expect("a client");
@@ -157,7 +166,11 @@ impl Plans {
             (0..tenants)
                 .map(|tenant| world::plan(request(tenant), &client))
                 .collect()
-        }))
+        });
+        Self {
+            of_each,
+            thumbprints,
+        }
     }
 }
 

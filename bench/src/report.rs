@@ -25,8 +25,9 @@ struct Scale {
     effort: Effort,
     /// Batches of what takes milliseconds.
     slow: Effort,
-    /// Numbers of entries, from 1 on; bounds are about the first, the middle and the last.
+    /// Numbers of entries, from 1 on; bounds are about the first, this one and the last.
     entries: &'static [usize],
+    middle: usize,
     threads: usize,
     callers: &'static [usize],
     stall: Duration,
@@ -45,6 +46,7 @@ impl Scale {
             batch: Duration::from_millis(20),
         },
         entries: &[1, 10, 100, 1_000, 10_000, 100_000],
+        middle: 1_000,
         threads: 4,
         callers: &[1, 10, 100, 1_000, 10_000],
         stall: Duration::from_secs(3),
@@ -59,22 +61,23 @@ impl Scale {
         effort: Effort::QUICK,
         slow: Effort::QUICK,
         entries: &[1, 10, 1_000],
+        middle: 10,
         threads: 2,
         callers: &[1, 10, 100],
         stall: Duration::from_millis(200),
         tenants: 10_000,
         mebibytes: 4,
-        rotations: 100,
+        rotations: 200,
         fleet: Fleet {
             processes: 20,
             ..Fleet::LARGE
         },
     };
 
-    /// The sizes that the bounds are about.
+    /// The sizes that the bounds are about: the least, one in the middle, the most.
     fn bounded(&self) -> [usize; 3] {
         let last = self.entries.last().copied().unwrap_or(1);
-        [1, last.min(1_000), last]
+        [1, self.middle, last]
     }
 }
 

@@ -23,9 +23,9 @@ pub struct Kind {
 
 /// All of them.
 pub const KINDS: &[Kind] = &[
-    // `Source::token`: the token is held beside the memory.
+    // `HeldSource::token`: the token is held beside the memory.
     kind("held", |_| Box::new(Held::new())),
-    // `Source::remembered`: a look-up through a prepared key.
+    // `HeldSource::remembered`: a look-up through a prepared key.
     kind("cached", |entries| Box::new(Cached::new(entries))),
     // The same where the entries are of one tenant, each with a scope of its own.
     kind("cached-scopes", |entries| {

@@ -1,9 +1,5 @@
 //! What is measured: one application, what it asks for, and what an untiring service answers. Texts have the sizes that Entra's have.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
 use entra_proto::{Body, Client, Credential, Plan, TokenRequest};
 
 /// The application.
@@ -96,15 +92,21 @@ pub fn plan(request: TokenRequest, client: &Client) -> Plan {
     request.plan(client).expect("a plan")
 }
 
-/// What a future says that has nothing to wait for: a hit, or a miss whose transport answers at once.
+/// What a future says that has nothing to wait for: a hit, or a miss whose transport answers at once. A macro, since a future that is
+/// handed to a function may be copied there, and awaited ones are not.
 ///
 /// # Panics
 /// If it waits.
-pub fn at_once<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(said) => said,
-        Poll::Pending => panic!("it waits"),
-    }
+#[macro_export]
+macro_rules! at_once {
+    ($future:expr) => {{
+        let future = std::pin::pin!($future);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::future::Future::poll(future, &mut context) {
+            std::task::Poll::Ready(said) => said,
+            std::task::Poll::Pending => panic!("it waits"),
+        }
+    }};
 }
 
 /// Numbers from 0 to `count` without end, each in turn, far from the one before: caches of the processor do not help.

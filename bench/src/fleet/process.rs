@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use entra_adapter::{Handed, Held, Taken, Turns, Wake};
-use entra_proto::{Body, Memory, Now, Plan, Seed, Step, Turn};
+use entra_proto::{AccessToken, Body, Error, Memory, Now, Plan, Seed, Step, Thumbprint, Turn};
 use http::{Response, StatusCode};
 
 use super::{Fleet, Load, Measures, Plans};
@@ -50,6 +50,8 @@ impl Wake for Waiting {
 
 #[derive(Default)]
 struct Flow {
+    /// Whose token it is about.
+    tenant: usize,
     /// What it waits with.
     step: Option<Step>,
     turns: Vec<Held<Waiting>>,
@@ -63,9 +65,12 @@ struct Process<'a> {
     fleet: &'a Fleet,
     measures: Measures,
     plans: &'a [Vec<Plan>; 2],
+    thumbprints: [Thumbprint; 2],
     /// Which certificate it has.
     certificate: usize,
     memory: Memory,
+    /// The latest token of each tenant, held beside the memory as the adapters' sources do.
+    held: Vec<Option<AccessToken>>,
     turns: Turns<Waiting>,
     woken: Woken,
     flows: Vec<Flow>,
@@ -109,9 +114,11 @@ pub(super) fn play(
     let mut process = Process {
         fleet,
         measures,
-        plans: &plans.0,
+        plans: &plans.of_each,
+        thumbprints: plans.thumbprints,
         certificate: 0,
         memory: Memory::default(),
+        held: vec![None; fleet.tenants],
         turns: Turns::default(),
         woken: Woken::default(),
         flows: Vec::new(),
@@ -157,7 +164,10 @@ impl Process<'_> {
                     self.ask(tenant);
                     self.foresee(time + self.fleet.period, What::Ask(tenant));
                 }
-                What::Rotate => self.certificate = 1,
+                What::Rotate => {
+                    self.certificate = 1;
+                    self.held.fill(None);
+                }
                 What::Answer(flow, said) => self.answered(flow, said),
                 What::GoOn(flow) => {
                     if let Some(Step::Pause(pause)) = self.flows[flow].step.take() {
@@ -170,21 +180,23 @@ impl Process<'_> {
     }
 
     fn ask(&mut self, tenant: usize) {
-        let plan = &self.plans[self.certificate][tenant];
-        if self.memory.hit(plan, self.now()).is_some() {
+        let now = self.now();
+        if matches!(&self.held[tenant], Some(token) if token.serves(now)) {
             self.load.served += self.fleet.callers as u64;
             return;
         }
+        let plan = &self.plans[self.certificate][tenant];
         for _ in 0..self.fleet.callers {
-            self.start(plan.clone(), false);
+            self.start(tenant, plan.clone(), false);
         }
     }
 
-    fn start(&mut self, plan: Plan, in_background: bool) {
+    fn start(&mut self, tenant: usize, plan: Plan, in_background: bool) {
         let flow = self.free.pop().unwrap_or(self.flows.len());
         if flow == self.flows.len() {
             self.flows.push(Flow::default());
         }
+        self.flows[flow].tenant = tenant;
         self.flows[flow].in_background = in_background;
         let mut seed = [7; 32];
         if self.measures.jitter {
@@ -271,9 +283,10 @@ impl Process<'_> {
                 }
                 Step::Done(mut done) => {
                     let renewal = done.take_renewal();
-                    self.ended(flow, done.into_result().err().as_ref());
+                    let tenant = self.flows[flow].tenant;
+                    self.ended(flow, done.into_result());
                     if let Some(renewal) = renewal {
-                        self.start(renewal, true);
+                        self.start(tenant, renewal, true);
                     }
                     return;
                 }
@@ -299,20 +312,32 @@ impl Process<'_> {
         self.foresee(self.time + self.fleet.latency, What::Answer(flow, said));
     }
 
-    fn ended(&mut self, flow: usize, error: Option<&entra_proto::Error>) {
+    fn ended(&mut self, flow: usize, result: Result<AccessToken, Error>) {
         let over = std::mem::take(&mut self.flows[flow]);
         self.free.push(flow);
         for held in over.turns.into_iter().rev() {
-            match error {
-                Some(error) => held.fail(error),
-                None => drop(held),
+            match &result {
+                Err(error) => held.fail(error),
+                Ok(_) => drop(held),
             }
         }
-        match error {
-            _ if over.in_background => {}
-            Some(_) => self.load.failed += 1,
-            None => self.load.served += 1,
+        if !over.in_background {
+            match &result {
+                Ok(_) => self.load.served += 1,
+                Err(_) => self.load.failed += 1,
+            }
         }
+        // One that was asked for with the certificate of before is no longer held.
+        if let Ok(token) = result
+            && self.is_current(&token)
+        {
+            self.held[over.tenant] = Some(token);
+        }
+    }
+
+    fn is_current(&self, token: &AccessToken) -> bool {
+        let shown = token.binding_certificate();
+        shown.is_some_and(|shown| shown.thumbprint() == self.thumbprints[self.certificate])
     }
 
     /// Goes on with whoever was waiting for what has ended.

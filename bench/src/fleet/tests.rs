@@ -9,6 +9,8 @@ fn small(minutes: u32) -> Fleet {
     Fleet {
         processes: 10,
         tenants: 2,
+        period: 20 * SECOND,
+        retry_after: 60,
         lasts: minutes * 60 * SECOND,
         begins_within: Duration::ZERO,
         rotation: None,

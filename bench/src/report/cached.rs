@@ -7,7 +7,7 @@ use crate::subjects;
 
 use super::Run;
 use super::plot::{Line, Plot};
-use super::table::{Row, Section, plain, short, time};
+use super::table::{self, Row, Section, plain, short, time};
 
 /// More scopes than that in one tenant are no longer one application's.
 const MOST_SCOPES: usize = 1_000;
@@ -56,7 +56,7 @@ pub(super) fn measure(run: &mut Run) {
         for (name, peer) in &peers {
             let found = peer.cached.iter().find(|(size, _)| *size == entries);
             if let (Some((_, taken)), Some(ours)) = (found, raced.of("cached")) {
-                let what = format!("{name} {}, {} entries", peer.version, plain(entries as f64));
+                let what = format!("{name} {}, {}", peer.version, table::entries(entries));
                 let times = format!("{} times what ours takes", short(taken / ours));
                 rows.push(Row::of(what, time(*taken)).beside(times));
             }
@@ -73,7 +73,7 @@ pub(super) fn measure(run: &mut Run) {
     });
     run.sections.push(Section {
         title: "A cached token",
-        text: "*Held*: `Source::token`, for whoever asks before every call. *By prepared request*: `Source::remembered`, a look-up in the\n\
+        text: "*Held*: `HeldSource::token`, for whoever asks before every call. *By prepared request*: `HeldSource::remembered`, a look-up in the\n\
                client's memory. *By request*: `EntraClient::token`, which works out the key anew. Every entry is asked for, each in turn and far\n\
                from the one before. Entries are tenants with a token of 1,800 bytes; azure_identity, which knows scopes alone, has as many scopes."
             .to_owned(),
@@ -109,7 +109,7 @@ fn times(raced: &Raced) -> Vec<Row> {
         let Some(ours) = raced.of(name).filter(|_| name != "azure-cached") else {
             continue;
         };
-        let what = format!("{label}, {} entries", plain(raced.entries as f64));
+        let what = format!("{label}, {}", table::entries(raced.entries));
         let row = Row::of(what, time(ours)).beside(beside.as_str());
         rows.push(match (name, raced.entries) {
             ("held", 1) => row.faster(ours, peer, 18.0),
@@ -154,7 +154,7 @@ fn counts(run: &Run) -> Vec<Row> {
         ("cached", "by prepared request", many, 700.0),
     ] {
         if let Some(count) = run.instructions(name, entries) {
-            let what = format!("{label}, {} entries: instructions", plain(entries as f64));
+            let what = format!("{label}, {}: instructions", table::entries(entries));
             rows.push(
                 Row::of(what, short(count))
                     .at_most(count, most, "")

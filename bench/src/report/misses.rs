@@ -5,7 +5,7 @@ use crate::subjects;
 
 use super::Run;
 use super::plot::Plot;
-use super::table::{Row, Section, plain, short, time};
+use super::table::{self, Row, Section, plain, short, time};
 
 const CONTENDERS: [(&str, &str); 3] = [
     ("miss", "from the request on"),
@@ -30,7 +30,7 @@ pub(super) fn measure(run: &mut Run) {
         }
         let peer = taken[2];
         for (place, (_, label)) in CONTENDERS.iter().enumerate().take(2) {
-            let what = format!("{label}, {} entries", plain(*entries as f64));
+            let what = format!("{label}, {}", table::entries(*entries));
             rows.push(
                 Row::of(what, time(taken[place]))
                     .faster(taken[place], peer, 5.0)
@@ -100,7 +100,7 @@ fn counts(run: &Run, many: usize) -> Vec<Row> {
         ("miss-prepared", "from a prepared plan on", 1),
     ] {
         if let Some(count) = run.instructions(name, entries) {
-            let what = format!("{label}, {} entries: instructions", plain(entries as f64));
+            let what = format!("{label}, {}: instructions", table::entries(entries));
             rows.push(
                 Row::of(what, short(count))
                     .at_most(count, 27_000.0, "")

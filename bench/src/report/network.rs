@@ -8,7 +8,7 @@ use crate::server::{Manners, Server};
 
 use super::Run;
 use super::plot::Plot;
-use super::table::{Row, Section, plain, short, time};
+use super::table::{self, Row, Section, plain, short, time};
 
 /// How long the service takes for each answer where that matters.
 const DELAY: Duration = Duration::from_millis(20);
@@ -31,15 +31,15 @@ pub(super) fn crowds(run: &mut Run) {
         }
     }
     let mut rows = vec![
-        one_request("cold callers at once, granted", most, &granted)
+        one_request("granted", most, &granted)
             .beside(format!("{} of them served", plain(granted.served as f64))),
     ];
     for ((size, crowd), peer) in refused.iter().zip(peers.iter().map(Some).chain([None])) {
-        let row = one_request("cold callers at once, refused", *size, crowd);
+        let row = one_request("refused", *size, crowd);
         rows.push(match peer {
             Some((_, peer)) => row.beside(format!(
-                "azure_identity: {} requests, {}",
-                plain(peer.requests as f64),
+                "azure_identity: {}, {}",
+                table::requests(peer.requests),
                 time(peer.took.as_nanos() as f64)
             )),
             None => row,
@@ -75,14 +75,13 @@ pub(super) fn crowds(run: &mut Run) {
 }
 
 fn one_request(what: &str, callers: usize, crowd: &Crowd) -> Row {
-    let requests = crowd.requests as f64;
     let measured = format!(
-        "{} requests, {}",
-        plain(requests),
+        "{}, {}",
+        table::requests(crowd.requests),
         time(crowd.took.as_nanos() as f64)
     );
-    Row::of(format!("{} {what}", plain(callers as f64)), measured)
-        .promised("1 request", crowd.requests == 1)
+    let callers = table::many(callers, "cold caller", "cold callers at once");
+    Row::of(format!("{callers}, {what}"), measured).promised("1 request", crowd.requests == 1)
 }
 
 fn side_by_side(run: &Run, server: &Server) -> Vec<Row> {

@@ -53,19 +53,21 @@ impl Plot {
             .x_label_area_size(44)
             .y_label_area_size(72);
         let ((left, right), (low, high)) = (x, y);
+        // Above the lines is where their names stand.
+        let room = (high / low).powf(0.5).max(4.0);
         match self.logarithmic {
             (true, true) => self.lines(chart.build_cartesian_2d(
                 (left..right).log_scale(),
-                (low * 0.7..high * 1.5).log_scale(),
+                (low * 0.7..high * room).log_scale(),
             )?)?,
             (false, true) => self.lines(
-                chart.build_cartesian_2d(left..right, (low * 0.7..high * 1.5).log_scale())?,
+                chart.build_cartesian_2d(left..right, (low * 0.7..high * room).log_scale())?,
             )?,
             (true, false) => {
-                self.lines(chart.build_cartesian_2d((left..right).log_scale(), 0.0..high * 1.1)?)?
+                self.lines(chart.build_cartesian_2d((left..right).log_scale(), 0.0..high * 1.4)?)?
             }
             (false, false) => {
-                self.lines(chart.build_cartesian_2d(left..right, 0.0..high * 1.1)?)?
+                self.lines(chart.build_cartesian_2d(left..right, 0.0..high * 1.4)?)?
             }
         }
         area.present()?;
@@ -106,6 +108,8 @@ impl Plot {
             .map_err(|error| error.to_string())?;
         for ((name, points), colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
             let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2));
+            // A line of few points shows them.
+            let line = line.point_size(if points.len() < 20 { 3 } else { 0 });
             chart
                 .draw_series(line)
                 .map_err(|error| error.to_string())?

@@ -51,8 +51,13 @@ pub(super) fn fleet(run: &mut Run) {
         title: "Requests a second at the service",
         x: "minutes",
         y: "requests a second",
-        logarithmic: (false, true),
-        lines: loads.iter().map(|(name, load)| line(name, load)).collect(),
+        logarithmic: (false, false),
+        // What is least is drawn last.
+        lines: loads
+            .iter()
+            .rev()
+            .map(|(name, load)| line(name, load))
+            .collect(),
     });
     run.sections.push(Section {
         title: "A fleet, simulated",

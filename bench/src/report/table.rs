@@ -142,6 +142,25 @@ pub(super) fn plain(value: f64) -> String {
     text
 }
 
+/// So many of these.
+pub(super) fn many(count: usize, one: &str, more: &str) -> String {
+    format!(
+        "{} {}",
+        plain(count as f64),
+        if count == 1 { one } else { more }
+    )
+}
+
+/// So many entries.
+pub(super) fn entries(count: usize) -> String {
+    many(count, "entry", "entries")
+}
+
+/// So many requests.
+pub(super) fn requests(count: usize) -> String {
+    many(count, "request", "requests")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +175,8 @@ mod tests {
         assert_eq!(plain(1_000_000.0), "1,000,000");
         assert_eq!(plain(1.05), "1.05");
         assert_eq!(plain(-12_345.5), "-12,345.5");
+        assert_eq!(entries(1), "1 entry");
+        assert_eq!(requests(2_000), "2,000 requests");
     }
 
     #[test]

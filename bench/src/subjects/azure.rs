@@ -17,8 +17,9 @@ use azure_identity::{
     ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions,
 };
 
+use crate::at_once;
 use crate::sampler::Subject;
-use crate::world::{self, Scattered, TEXT, at_once};
+use crate::world::{self, Scattered, TEXT};
 
 /// A transport without a network.
 pub struct InstantTransport {
@@ -147,7 +148,7 @@ impl Azure {
         let transport = Arc::new(InstantTransport::granting(86_400));
         let azure = Self::over(transport, (0..entries).map(world::scope).collect());
         for number in 0..entries {
-            at_once(azure.token(number)).expect("a token");
+            at_once!(azure.token(number)).expect("a token");
         }
         azure
     }
@@ -162,7 +163,7 @@ impl Azure {
         let transport = Arc::new(InstantTransport::granting(60));
         let azure = Self::over(transport, (0..entries).map(world::scope).collect());
         for number in 0..entries {
-            at_once(azure.token(number)).expect("a token");
+            at_once!(azure.token(number)).expect("a token");
         }
         Self {
             order: Scattered::over(1),
@@ -207,7 +208,7 @@ impl Subject for Azure {
     fn run(&mut self, times: u64) {
         for _ in 0..times {
             let number = self.order.number();
-            black_box(at_once(self.token(number)).expect("a token"));
+            black_box(at_once!(self.token(number)).expect("a token"));
         }
     }
 }

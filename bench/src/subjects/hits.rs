@@ -3,11 +3,13 @@
 use std::hint::black_box;
 
 use entra_proto::{Plan, TokenRequest};
-use entra_tokio::{EntraClient, Source};
+use entra_tokio::{EntraClient, HeldSource, Network};
+use rcgen::{CertificateParams, KeyPair};
 
+use crate::at_once;
 use crate::driver::{Driver, ROOMY};
 use crate::sampler::Subject;
-use crate::world::{self, Scattered, TEXT, at_once};
+use crate::world::{self, Scattered, TEXT};
 
 /// A client that remembers so many tokens, each in a tenant of its own. It never sends: what it is asked for is there.
 ///
@@ -17,6 +19,7 @@ use crate::world::{self, Scattered, TEXT, at_once};
 pub fn entra(entries: usize) -> EntraClient {
     let client = EntraClient::builder(world::client())
         .assertion_provider(|_| async { Err("nobody asks".into()) })
+        .network(trusting_nobody())
         .memory(ROOMY)
         .build()
         .expect("a client");
@@ -26,9 +29,17 @@ pub fn entra(entries: usize) -> EntraClient {
     client
 }
 
-/// [`Source::token`].
+/// A root that nobody has the key of: the system's are not read, of which there may be none, or hundreds.
+fn trusting_nobody() -> Network {
+    let key = KeyPair::generate().expect("a key");
+    let root = CertificateParams::default().self_signed(&key);
+    let pem = root.expect("a root").pem();
+    Network::new().trust_only(pem).expect("a root").no_proxy()
+}
+
+/// [`HeldSource::token`].
 #[derive(Debug)]
-pub struct Held(Source);
+pub struct Held(HeldSource);
 
 impl Default for Held {
     fn default() -> Self {
@@ -50,7 +61,7 @@ impl Held {
     #[must_use]
     pub fn of(client: &EntraClient, tenant: usize) -> Self {
         let source = client.source(&world::in_tenant(tenant)).expect("a source");
-        at_once(source.token()).expect("a token");
+        at_once!(source.token()).expect("a token");
         Self(source)
     }
 }
@@ -58,15 +69,15 @@ impl Held {
 impl Subject for Held {
     fn run(&mut self, times: u64) {
         for _ in 0..times {
-            black_box(at_once(self.0.token()).expect("a token"));
+            black_box(at_once!(self.0.token()).expect("a token"));
         }
     }
 }
 
-/// [`Source::remembered`].
+/// [`HeldSource::remembered`].
 #[derive(Debug)]
 pub struct Cached {
-    sources: Vec<Source>,
+    sources: Vec<HeldSource>,
     order: Scattered,
 }
 
@@ -96,12 +107,12 @@ impl Subject for Cached {
     fn run(&mut self, times: u64) {
         for _ in 0..times {
             let source = &self.sources[self.order.number()];
-            black_box(at_once(source.remembered()).expect("a token"));
+            black_box(at_once!(source.remembered()).expect("a token"));
         }
     }
 }
 
-/// What [`Source::remembered`] does first, where the entries are of one tenant: imported caches may not hold as many, so they were
+/// What [`HeldSource::remembered`] does first, where the entries are of one tenant: imported caches may not hold as many, so they were
 /// fetched.
 #[derive(Debug)]
 pub(super) struct CachedScopes {
@@ -161,7 +172,7 @@ impl Subject for Asked {
     fn run(&mut self, times: u64) {
         for _ in 0..times {
             let request = &self.requests[self.order.number()];
-            black_box(at_once(self.client.token(request)).expect("a token"));
+            black_box(at_once!(self.client.token(request)).expect("a token"));
         }
     }
 }
