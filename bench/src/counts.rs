@@ -16,7 +16,6 @@ use crate::world::TEXT;
 
 /// The allocations of one call.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-#[expect(clippy::exhaustive_structs, reason = "read by the report")]
 pub struct Allocations {
     /// How many; one that grows counts again.
     pub count: f64,
@@ -26,7 +25,6 @@ pub struct Allocations {
 
 /// Everything that the counting binary finds.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[expect(clippy::exhaustive_structs, reason = "read by the report")]
 pub struct Counted {
     /// Of each subject, with one entry.
     pub allocations: BTreeMap<String, Allocations>,

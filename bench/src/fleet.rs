@@ -23,7 +23,6 @@ use crate::world::{self, CLIENT_ID, SCOPE, TENANT};
 
 /// How large the fleet is, what it does, and what happens to it.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "scenarios fill it in")]
 pub struct Fleet {
     /// Processes.
     pub processes: usize,
@@ -72,7 +71,6 @@ impl Fleet {
 
 /// What of the library is at work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "the three that are compared")]
 pub struct Measures {
     /// One request for each key; whoever comes later waits for it.
     pub single_flight: bool,
@@ -99,7 +97,6 @@ impl Measures {
 
 /// What arrived at the service, and what callers got.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "read by the report")]
 pub struct Load {
     /// Requests in each second.
     pub seconds: Vec<u32>,

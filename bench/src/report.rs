@@ -11,6 +11,7 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::counts::{self, Counted};
@@ -95,6 +96,30 @@ struct Run {
 }
 
 impl Run {
+    fn new(scale: Scale) -> Self {
+        Self {
+            scale,
+            begin: Instant::now(),
+            counted: Counted::default(),
+            instructions: BTreeMap::new(),
+            sections: Vec::new(),
+            plots: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+
+    /// All sections.
+    fn measure(&mut self) {
+        cached::measure(self);
+        cached::threads(self);
+        misses::measure(self);
+        network::crowds(self);
+        network::connections(self);
+        held::memory(self);
+        held::rotations(self);
+        simulated::fleet(self);
+    }
+
     fn progress(&self, what: &str) {
         eprintln!("{:7.1} s  {what}", self.begin.elapsed().as_secs_f64());
     }
@@ -171,12 +196,8 @@ impl Run {
         text
     }
 
-    fn write(&self) -> Result<(), String> {
-        let docs = if self.scale.quick {
-            counts::root().join("target/performance")
-        } else {
-            counts::root().join("docs")
-        };
+    /// Into this folder: the text, and the plots in a folder beside it.
+    fn write(&self, docs: &Path) -> Result<(), String> {
         let plots = docs.join("performance");
         fs::create_dir_all(&plots).map_err(|error| error.to_string())?;
         for plot in &self.plots {
@@ -194,23 +215,62 @@ impl Run {
 /// # Errors
 /// What can't be written. What can't be measured is said in the report.
 pub fn run(quick: bool) -> Result<(), String> {
-    let mut run = Run {
-        scale: if quick { Scale::QUICK } else { Scale::FULL },
-        begin: Instant::now(),
-        counted: Counted::default(),
-        instructions: BTreeMap::new(),
-        sections: Vec::new(),
-        plots: Vec::new(),
-        skipped: Vec::new(),
-    };
+    let mut run = Run::new(if quick { Scale::QUICK } else { Scale::FULL });
     run.count();
-    cached::measure(&mut run);
-    cached::threads(&mut run);
-    misses::measure(&mut run);
-    network::crowds(&mut run);
-    network::connections(&mut run);
-    held::memory(&mut run);
-    held::rotations(&mut run);
-    simulated::fleet(&mut run);
-    run.write()
+    run.measure();
+    let docs = if quick { "target/performance" } else { "docs" };
+    run.write(&counts::root().join(docs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts are taken by programs of their own, and shown elsewhere.
+    #[test]
+    fn every_section_is_measured_and_written_with_its_plots() {
+        let mut run = Run::new(Scale {
+            effort: Effort {
+                samples: 1,
+                batch: Duration::ZERO,
+            },
+            slow: Effort {
+                samples: 1,
+                batch: Duration::ZERO,
+            },
+            entries: &[1, 2, 3],
+            middle: 2,
+            callers: &[1, 2],
+            stall: Duration::from_millis(50),
+            rotations: 5,
+            fleet: Fleet {
+                processes: 1,
+                tenants: 2,
+                ..Fleet::LARGE
+            },
+            ..Scale::QUICK
+        });
+        run.counted.per_entry.push((1_000, 130.5));
+        run.instructions.insert(("held", 1), 130.0);
+        run.measure();
+        let folder = std::env::temp_dir().join(format!("entra-bench-{}", std::process::id()));
+        run.write(&folder).unwrap();
+        let text = fs::read_to_string(folder.join("PERFORMANCE.md")).unwrap();
+        for line in [
+            "| held source, 1 entry: instructions | 130 | at most 120 | **no** |  |",
+            "| for each of 1,000 entries, without the token's text | 131 B | at most 140 B | yes |  |",
+            "| 2 cold callers at once, refused | 1 request, ",
+            "versions: entra-proto ",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+        assert_eq!(run.sections.len(), 8);
+        for section in &run.sections {
+            assert!(!section.text.is_empty() && !section.rows.is_empty());
+            for plot in &section.plots {
+                assert!(folder.join("performance").join(plot).is_file(), "{plot}");
+            }
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

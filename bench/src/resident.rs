@@ -10,7 +10,6 @@ use crate::world::{self, TEXT};
 
 /// What the system says of a process that has fetched tokens for many tenants.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-#[expect(clippy::exhaustive_structs, reason = "read by the report")]
 pub struct Resident {
     /// The most that was ever resident, in KiB; nought where the system does not say.
     pub peak: u64,

@@ -10,7 +10,6 @@ use crate::counts::root;
 
 /// What a script found.
 #[derive(Clone, Debug, Deserialize)]
-#[expect(clippy::exhaustive_structs, reason = "read by the report")]
 pub struct Scripted {
     /// Of the peer.
     pub version: String,

@@ -41,7 +41,6 @@ const NAMES: [&str; 3] = [
 
 /// What it does.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "the measurements fill it in")]
 pub struct Manners {
     /// How long it takes for each answer.
     pub delay: Duration,
@@ -78,7 +77,6 @@ struct Shared {
 
 /// A certificate with its key, as PEM.
 #[derive(Clone)]
-#[expect(clippy::exhaustive_structs, reason = "the two halves of an identity")]
 pub struct Pair {
     /// The certificate.
     pub certificate: String,

@@ -13,7 +13,6 @@ use crate::sampler::Subject;
 
 /// A subject with its name.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "a row of the table below")]
 pub struct Kind {
     /// What it is called.
     pub name: &'static str,

@@ -290,8 +290,12 @@ impl Process<'_> {
                     }
                     return;
                 }
-                other => {
-                    panic!("a fixed certificate and a named region need nothing else: {other:?}")
+                Step::DiscoverRegion(_)
+                | Step::DiscoverInstance(_)
+                | Step::ObtainAssertion(_)
+                | Step::ObtainCertificate(_)
+                | Step::SignAssertion(_) => {
+                    panic!("a fixed certificate and a named region need nothing else")
                 }
             };
         }

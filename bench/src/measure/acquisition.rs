@@ -21,7 +21,6 @@ use crate::world::{CLIENT_ID, SCOPE, TENANT};
 
 /// Ours and bare, kept and first.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "read by the report")]
 pub struct Acquisition {
     /// On a connection that is kept.
     pub kept: Sampled,
@@ -330,7 +329,14 @@ fn asked(pair: &Pair) -> http::Request<Body> {
                 *copy.headers_mut() = asked.headers().clone();
                 return copy;
             }
-            other => panic!("nothing else is asked: {other:?}"),
+            Step::DiscoverRegion(_)
+            | Step::DiscoverInstance(_)
+            | Step::ObtainAssertion(_)
+            | Step::ObtainCertificate(_)
+            | Step::SignAssertion(_)
+            | Step::Pause(_)
+            | Step::SaveCache(_)
+            | Step::Done(_) => panic!("nothing else is asked before the request is sent"),
         };
     }
 }

@@ -16,7 +16,6 @@ use crate::world::{CLIENT_ID, SCOPE, TENANT};
 
 /// What became of a crowd.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "read by the report")]
 pub struct Crowd {
     /// How many requests were sent.
     pub requests: usize,

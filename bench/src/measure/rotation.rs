@@ -6,7 +6,6 @@ use crate::server::Server;
 
 /// What the process held after so many rotations.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "read by the report")]
 pub struct Moment {
     /// How many certificates were used so far.
     pub rotations: usize,

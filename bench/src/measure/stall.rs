@@ -14,7 +14,6 @@ use crate::world::SCOPE;
 
 /// How long hits took, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "read by the report")]
 pub struct Latencies {
     /// Half took less.
     pub median: f64,

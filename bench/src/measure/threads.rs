@@ -8,7 +8,6 @@ use crate::subjects::{self, Azure, Cached, Held};
 
 /// How many calls are made in a second, by the number of threads.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "read by the report")]
 pub struct Threads {
     /// Whose calls.
     pub name: &'static str,

@@ -198,7 +198,7 @@ pub(super) fn threads(run: &mut Run) {
     let measured = measure::threads(run.scale.threads, run.scale.effort);
     let label = |name: &str| {
         let found = CONTENDERS.iter().find(|(other, _)| *other == name);
-        found.map_or(name.to_owned(), |(_, label)| (*label).to_owned())
+        found.map_or_else(|| name.to_owned(), |(_, label)| (*label).to_owned())
     };
     let rows = measured.iter().map(|threads| {
         let gain = threads.gain(2);
