@@ -5,6 +5,7 @@ use std::process::Command;
 use crate::measure::{self, Moment};
 use crate::resident::Resident;
 use crate::server::{Manners, Server};
+use crate::{subjects, world};
 
 use super::Run;
 use super::plot::Plot;
@@ -48,6 +49,7 @@ pub(super) fn memory(run: &mut Run) {
         }
         Err(why) => run.skip(format!("the size of a process: {why}")),
     }
+    rows.extend(futures());
     run.sections.push(Section {
         title: "Memory",
         text: "Bytes as the allocator was asked for them. The numbers of entries are round ones, and those just past which the tables of the\n\
@@ -56,6 +58,25 @@ pub(super) fn memory(run: &mut Run) {
         rows,
         plots: Vec::new(),
     });
+}
+
+/// What a task has room for while it awaits a token, and what is moved wherever the future is.
+fn futures() -> Vec<Row> {
+    let client = subjects::entra(1);
+    let request = world::in_tenant(0);
+    let asked = size_of_val(&client.token(&request));
+    let mut rows = vec![Row::of(
+        "the future of `EntraClient::token`",
+        format!("{} B", plain(asked as f64)),
+    )];
+    if let Ok(source) = client.source(&request) {
+        let held = size_of_val(&source.token());
+        rows.push(Row::of(
+            "the future of `HeldSource::token`",
+            format!("{} B", plain(held as f64)),
+        ));
+    }
+    rows
 }
 
 /// In a process of its own, which holds nothing else.
