@@ -41,13 +41,14 @@ class Transport:
         pass
 
 
-def client(lives):
+def client(lives, cache=None):
     return msal.ConfidentialClientApplication(
         "11111111-1111-1111-1111-111111111111",
         client_credential="a secret",
         authority=AUTHORITY,
         http_client=Transport(lives),
         instance_discovery=False,
+        token_cache=cache,
     )
 
 
@@ -69,11 +70,23 @@ def median(call):
     return sorted(taken)[len(taken) // 2]
 
 
+def filled(size):
+    """A cache of so many scopes: one that was fetched, and others after its pattern, since each fetch searches the whole cache."""
+    cache = msal.SerializableTokenCache()
+    assert "access_token" in client(86_400, cache).acquire_token_for_client(["https://resource0.example/.default"])
+    document = json.loads(cache.serialize())
+    [(key, entry)] = document["AccessToken"].items()
+    for number in range(1, size):
+        name = "resource%d" % number
+        target = entry["target"].replace("resource0", name)
+        document["AccessToken"][key.replace("resource0", name)] = {**entry, "target": target}
+    cache.deserialize(json.dumps(document))
+    return cache
+
+
 def cached(size):
-    application = client(86_400)
+    application = client(86_400, filled(size))
     scopes = [["https://resource%d.example/.default" % number] for number in range(size)]
-    for scope in scopes:
-        assert "access_token" in application.acquire_token_for_client(scope)
 
     def call(number):
         result = application.acquire_token_for_client(scopes[number * 7919 % size])

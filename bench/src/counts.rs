@@ -53,7 +53,7 @@ pub fn allocations(of: &StatsAlloc<System>, name: &str, entries: usize) -> Alloc
 #[must_use]
 pub fn per_entry(of: &StatsAlloc<System>, entries: usize) -> f64 {
     let region = Region::new(of);
-    let mut driver = Driver::remembering(entries, TEXT);
+    let mut driver = Driver::remembering(0..entries, TEXT);
     // What was made for the last flow goes before it is looked at.
     driver.prepare(0, "");
     let change = region.change();

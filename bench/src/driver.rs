@@ -1,6 +1,8 @@
 //! The core behind a transport that answers at once: the loop of `entra-tokio` over the same memory, turns, clock and seed, without a
 //! runtime and without a socket. What it costs is what a miss costs besides the network.
 
+use std::ops::Range;
+
 use entra_adapter::{Handed, Held, Settings, State, Taken, Wake, seed};
 use entra_proto::{
     AccessToken, Body, ClientAssertion, Error, Failure, FailureKind, Limits, Plan, Secret, Step,
@@ -45,11 +47,11 @@ impl Driver {
         }
     }
 
-    /// With a memory of so many tokens of that length, each in a tenant of its own.
+    /// With a memory of a token of that length for each of these tenants.
     #[must_use]
-    pub fn remembering(tenants: usize, length: usize) -> Self {
+    pub fn remembering(tenants: Range<usize>, length: usize) -> Self {
         let mut driver = Self::new(ROOMY);
-        for number in 0..tenants {
+        for number in tenants {
             driver.remember(
                 &world::plan(world::in_tenant(number), &world::client()),
                 length,
@@ -184,7 +186,7 @@ mod tests {
 
     #[test]
     fn what_is_fetched_is_remembered_and_what_has_all_but_ended_is_fetched_again() {
-        let mut driver = Driver::remembering(3, 100);
+        let mut driver = Driver::remembering(0..3, 100);
         assert_eq!(driver.len(), 3);
         let plan = world::plan(world::in_tenant(2), driver.client());
         assert!(driver.hit(&plan).is_some());

@@ -11,6 +11,9 @@ use crate::driver::{Driver, ROOMY};
 use crate::sampler::Subject;
 use crate::world::{self, Scattered, TEXT};
 
+/// How many tokens go into one document: a client takes no larger ones than 64 MiB.
+const AT_ONCE: usize = 10_000;
+
 /// A client that remembers so many tokens, each in a tenant of its own. It never sends: what it is asked for is there.
 ///
 /// # Panics
@@ -23,9 +26,12 @@ pub fn entra(entries: usize) -> EntraClient {
         .memory(ROOMY)
         .build()
         .expect("a client");
-    let document = Driver::remembering(entries, TEXT).export();
-    let found = client.import_cache(document.expose());
-    assert_eq!(found, Ok(entries));
+    for first in (0..entries).step_by(AT_ONCE) {
+        let tenants = first..entries.min(first + AT_ONCE);
+        let document = Driver::remembering(tenants.clone(), TEXT).export();
+        let found = client.import_cache(document.expose());
+        assert_eq!(found, Ok(tenants.len()));
+    }
     client
 }
 

@@ -21,7 +21,7 @@ impl Miss {
     /// From the request on, with so many entries in the memory at last.
     pub(super) fn new(entries: usize) -> Self {
         Self {
-            driver: Driver::remembering(entries.saturating_sub(1), TEXT),
+            driver: Driver::remembering(0..entries.saturating_sub(1), TEXT),
             request: world::in_tenant(entries),
             plan: None,
             answer: world::granting("Bearer", 60, TEXT),
