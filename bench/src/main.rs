@@ -6,12 +6,15 @@
 use std::process::ExitCode;
 
 use entra_bench::fleet::{Fleet, Measures, simulate};
-use entra_bench::{counts, report, resident, subjects};
+use entra_bench::measure::Moment;
+use entra_bench::server::{Manners, Server};
+use entra_bench::{counts, measure, report, resident, subjects};
 
 const USAGE: &str = "\
 entra-bench report [--quick]            takes all figures, writes docs/PERFORMANCE.md and its plots
 entra-bench once SUBJECT ENTRIES TIMES  runs a subject so many times with so many entries: for valgrind
 entra-bench fleet PROCESSES             plays a fleet of so many processes, with everything that spares the service and without
+entra-bench rotations COUNT             renews a certificate so often, prints file descriptors and resident KiB on the way
 entra-bench resident TENANTS MEBIBYTES  fetches a token for each tenant within that budget, prints the process's size
 ";
 
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
         ["report", "--quick"] => report::run(true),
         ["once", name, entries, times] => once(name, entries, times),
         ["fleet", processes] => number(processes).map(play),
+        ["rotations", count] => number(count).map(rotate),
         ["resident", tenants, mebibytes] => resident_size(tenants, mebibytes),
         _ => Err(USAGE.to_owned()),
     };
@@ -62,6 +66,18 @@ fn play(processes: usize) {
             load.requests(),
             load.refused
         );
+    }
+}
+
+fn rotate(count: usize) {
+    let server = Server::start(Manners::PROMPT);
+    for moment in measure::rotation(&server, count, 20) {
+        let Moment {
+            rotations,
+            descriptors,
+            resident,
+        } = moment;
+        println!("{rotations} {descriptors} {resident}");
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::counts::{self, Counted};
 use crate::fleet::Fleet;
+use crate::measure::Moment;
 use crate::sampler::Effort;
 use plot::Plot;
 use table::Section;
@@ -87,6 +88,8 @@ struct Run {
     scale: Scale,
     begin: Instant,
     counted: Counted,
+    /// Looked at before anything else, since what others have freed stays with the process.
+    rotations: Vec<Moment>,
     /// By subject and number of entries.
     instructions: BTreeMap<(&'static str, usize), f64>,
     sections: Vec<Section>,
@@ -101,6 +104,7 @@ impl Run {
             scale,
             begin: Instant::now(),
             counted: Counted::default(),
+            rotations: Vec::new(),
             instructions: BTreeMap::new(),
             sections: Vec::new(),
             plots: Vec::new(),
@@ -110,6 +114,7 @@ impl Run {
 
     /// All sections.
     fn measure(&mut self) {
+        self.rotations = held::rotate(self);
         cached::measure(self);
         cached::threads(self);
         misses::measure(self);
@@ -171,19 +176,21 @@ impl Run {
                 "\n**A quick run, to see that everything works: its times mean nothing.**\n",
             );
         }
-        let missed: Vec<&str> = self
+        let missed: Vec<String> = self
             .sections
             .iter()
-            .flat_map(|section| &section.rows)
-            .filter(|row| row.is_missed())
-            .map(table::Row::name)
+            .flat_map(|section| section.rows.iter().map(move |row| (section, row)))
+            .filter(|(_, row)| row.is_missed())
+            .map(|(section, row)| format!("- {}: {}\n", section.title, row.name()))
             .collect();
-        let missed = if missed.is_empty() {
-            "Every bound is met.".to_owned()
+        if missed.is_empty() {
+            text.push_str("\nEvery bound is met.\n");
         } else {
-            format!("Bounds that are not met: {}.", missed.join("; "))
-        };
-        text.push_str(&format!("\n{missed}\n"));
+            text.push_str(&format!(
+                "\nBounds that are not met:\n\n{}",
+                missed.concat()
+            ));
+        }
         for section in &self.sections {
             text.push_str(&format!("\n{}", section.markdown()));
         }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 
-use entra_proto::{Body, Client, Credential, Now, RegionSource, Seed, Step, TokenRequest};
+use entra_proto::{Body, Client, Credential, Limits, Now, RegionSource, Seed, Step, TokenRequest};
 use entra_tokio::{ClientIdentity, EntraClient, ProviderContext};
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::aws_lc_rs;
@@ -157,9 +157,16 @@ pub(super) fn renewing(server: &Server, issued: &Issued) -> EntraClient {
             async move { Ok(Some(identity(&pair.ok_or("all were used")?))) }
         })
         .network(server.network())
+        .memory(FEW)
         .build()
         .expect("a client")
 }
+
+/// Tokens of certificates that are gone stay in the memory until they end or its budget is used up, which would hide what else grows.
+const FEW: Limits = Limits {
+    entries: 100,
+    bytes: 1 << 20,
+};
 
 pub(super) fn fetch(client: &EntraClient) -> impl Future<Output = ()> {
     let client = client.clone();

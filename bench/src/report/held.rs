@@ -89,11 +89,15 @@ fn resident(tenants: usize, mebibytes: usize) -> Result<Resident, String> {
     serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
 }
 
-pub(super) fn rotations(run: &mut Run) {
+pub(super) fn rotate(run: &Run) -> Vec<Moment> {
     const LOOKS: usize = 50;
     run.progress(&format!("{} rotations", run.scale.rotations));
     let server = Server::start(Manners::PROMPT);
-    let moments = measure::rotation(&server, run.scale.rotations, LOOKS);
+    measure::rotation(&server, run.scale.rotations, LOOKS)
+}
+
+pub(super) fn rotations(run: &mut Run) {
+    let moments = &run.rotations;
     // By then every bounded thing is full.
     let (Some(early), Some(end)) = (moments.get(moments.len() / 5), moments.last()) else {
         return;
@@ -151,7 +155,8 @@ pub(super) fn rotations(run: &mut Run) {
         title: "Rotations",
         text: format!(
             "{} acquisitions through `entra-tokio`, each with another certificate, one client. The server is in the same process, so its ends of\n\
-             the connections count too.",
+             the connections count too. Its memory holds 100 tokens: those of certificates that are gone stay until they end or the budget is used\n\
+             up, which would hide what else grows.",
             plain(run.scale.rotations as f64)
         ),
         rows,
