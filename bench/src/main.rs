@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use entra_bench::fleet::{Fleet, Measures, simulate};
 use entra_bench::measure::Moment;
+use entra_bench::sampler::Effort;
 use entra_bench::server::{Manners, Server};
 use entra_bench::{counts, measure, report, resident, subjects};
 
@@ -14,6 +15,7 @@ const USAGE: &str = "\
 entra-bench report [--quick]            takes all figures, writes docs/PERFORMANCE.md and its plots
 entra-bench once SUBJECT ENTRIES TIMES  runs a subject so many times with so many entries: for valgrind
 entra-bench fleet PROCESSES             plays a fleet of so many processes, with everything that spares the service and without
+entra-bench threads                     prints how many calls a second one thread makes, and two
 entra-bench rotations COUNT             renews a certificate so often, prints file descriptors and resident KiB on the way
 entra-bench resident TENANTS MEBIBYTES  fetches a token for each tenant within that budget, prints the process's size
 ";
@@ -26,6 +28,10 @@ fn main() -> ExitCode {
         ["report", "--quick"] => report::run(true),
         ["once", name, entries, times] => once(name, entries, times),
         ["fleet", processes] => number(processes).map(play),
+        ["threads"] => {
+            threads();
+            Ok(())
+        }
         ["rotations", count] => number(count).map(rotate),
         ["resident", tenants, mebibytes] => resident_size(tenants, mebibytes),
         _ => Err(USAGE.to_owned()),
@@ -65,6 +71,17 @@ fn play(processes: usize) {
             "{name}: {} requests, {} refused",
             load.requests(),
             load.refused
+        );
+    }
+}
+
+fn threads() {
+    for threads in measure::threads(2, Effort::FULL) {
+        println!(
+            "{}: {:.0?}, {:.2} times",
+            threads.name,
+            threads.calls,
+            threads.gain(2)
         );
     }
 }

@@ -7,6 +7,7 @@ mod hits;
 mod misses;
 
 pub use azure::{Azure, InstantTransport};
+pub use codec::Read;
 pub use hits::{Asked, Cached, Held, entra};
 
 use crate::sampler::Subject;

@@ -41,10 +41,13 @@ pub fn threads(most: usize, effort: Effort) -> Vec<Threads> {
         Box::new(Cached::of(&client, thread * KEYS..(thread + 1) * KEYS))
     };
     let peer = |thread: usize| -> Box<dyn Subject + Send> { Box::new(azure.only(thread)) };
+    // What shares nothing: no more can be had from this machine.
+    let control = |_| -> Box<dyn Subject + Send> { Box::new(subjects::Read::default()) };
     vec![
         measured("held", most, effort, &held),
         measured("cached", most, effort, &cached),
         measured("azure-cached", most, effort, &peer),
+        measured("read", most, effort, &control),
     ]
 }
 
@@ -117,7 +120,7 @@ mod tests {
     #[test]
     fn each_contender_is_measured_with_one_thread_and_with_two() {
         let measured = threads(2, Effort::QUICK);
-        assert_eq!(measured.len(), 3);
+        assert_eq!(measured.len(), 4);
         for threads in measured {
             assert_eq!(threads.calls.len(), 2);
             assert!(threads.gain(2) > 0.0 && threads.gain(1) == 1.0);

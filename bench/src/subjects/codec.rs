@@ -22,8 +22,9 @@ mod wire {
     pub(super) mod json;
 }
 
-/// An answer as Entra gives it.
-pub(super) struct Read(String);
+/// The core's reader, on an answer as Entra gives it.
+#[derive(Debug)]
+pub struct Read(String);
 
 impl Default for Read {
     fn default() -> Self {
