@@ -4,12 +4,14 @@ mod key;
 mod kins;
 mod memory;
 mod partition;
+mod parts;
 mod portable;
 mod tokens;
 
 pub use key::{FlightKey, PartitionKey, TokenKind};
 pub use memory::{Limits, Memory};
 pub use partition::{CacheUpdate, Partition};
+pub use parts::Remembered;
 pub use portable::PortableCache;
 
 pub(crate) use key::{Bypass, Fact, Further, GrantKey, ScopeSet, TokenKey};

@@ -81,4 +81,10 @@ mod tests {
             assert_eq!(Uuid::parse(other), None, "{other}");
         }
     }
+
+    #[test]
+    fn one_prints_as_it_is_written() {
+        let uuid = Uuid::random(7);
+        assert_eq!(format!("{uuid:?}"), uuid.as_str());
+    }
 }

@@ -62,7 +62,7 @@ struct Digested {
 }
 
 #[derive(Eq, Hash, Ord, PartialEq, PartialOrd)]
-enum Key {
+pub(super) enum Key {
     Tokens(TokenKey),
     Fact(Fact),
 }
@@ -267,6 +267,10 @@ impl PartitionKey {
     /// The tenant whose tokens are remembered here, and what is left of its name then.
     pub(super) fn tenant(&self) -> TenantId {
         self.0.tenant
+    }
+
+    pub(super) fn inner(&self) -> &Key {
+        &self.0
     }
 
     /// What tells the tokens here from all others, if tokens are remembered here.

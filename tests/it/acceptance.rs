@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// The subjects and how many rows each has.
-const SUBJECTS: [(&str, u8); 16] = [
+const SUBJECTS: [(&str, u8); 18] = [
     ("CFG", 8),
     ("REQ", 5),
     ("SNI", 3),
@@ -25,6 +25,8 @@ const SUBJECTS: [(&str, u8); 16] = [
     ("SDK", 5),
     ("RES", 3),
     ("OBS", 3),
+    ("EXP", 4),
+    ("DOC", 4),
 ];
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

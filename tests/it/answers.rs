@@ -275,3 +275,51 @@ fn a_key_of_another_curve_signs_no_assertion() {
     assert_eq!(run.error().code(), "signing_failed");
     assert!(run.signed.is_empty() && run.sent.is_empty());
 }
+
+/// A provider without a certificate: whoever wanted to show it is told so, and whoever wanted a signature as well.
+#[test]
+fn cfg06_a_provider_that_names_no_certificate_ends_the_flow() {
+    for (credential, request, code) in [
+        (
+            Credential::certificate_provider(),
+            bearer(),
+            "invalid_client_assertion",
+        ),
+        (
+            Credential::certificate_provider(),
+            pop(),
+            "mtls_certificate_not_provided",
+        ),
+        (
+            Credential::certificate_provider().send_over_mtls(),
+            bearer(),
+            "mtls_certificate_not_provided",
+        ),
+    ] {
+        let run = Script::new()
+            .certificates([None])
+            .run(&plan(request, &client(credential)));
+        assert_eq!(run.error().code(), code);
+        assert!(run.sent.is_empty());
+    }
+}
+
+/// Rule 10, RUN-17: whoever holds on to a token may use it for as long as the memory would hand it out as it is.
+#[test]
+fn run17_a_token_serves_whoever_holds_it_until_its_margin_or_its_renewal() {
+    let granted = |rest: &str| {
+        let text =
+            format!(r#"{{"token_type":"Bearer","access_token":"CANARY","expires_in":3600{rest}}}"#);
+        let run = Script::new()
+            .answers([answer(200, text)])
+            .run(&plan(bearer(), &client(secret())));
+        run.token().clone()
+    };
+    let lasting = granted("");
+    for (passed, serves) in [(0, true), (3_299, true), (3_300, false), (3_601, false)] {
+        let now = START.after(seconds(passed));
+        assert_eq!(lasting.serves(now), serves, "after {passed} s");
+    }
+    let renewed = granted(",\"refresh_in\":60");
+    assert!(renewed.serves(START) && !renewed.serves(START.after(seconds(3_000))));
+}

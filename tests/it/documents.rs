@@ -489,3 +489,14 @@ proptest! {
         }
     }
 }
+
+/// A document of 64 MiB is read, and not a byte more.
+#[test]
+fn t25_a_document_is_no_larger_than_64_mib() {
+    let mut document = b"{}".to_vec();
+    document.resize(PortableCache::MAX_BYTES, b' ');
+    assert!(PortableCache::read(&document).is_ok());
+    document.push(b' ');
+    let error = PortableCache::read(&document).unwrap_err();
+    assert_eq!(error.code(), "json_parse_failed");
+}

@@ -174,3 +174,45 @@ fn an_error_prints_its_facts_and_equals_one_with_the_same() {
     let tenant = |name: &str| Tenant::parse(name).expect_err("an error");
     assert_ne!(tenant("a_b"), tenant("a_c"));
 }
+
+/// What is remembered prints how much it is, never what.
+#[test]
+fn i34_what_is_remembered_prints_how_much_it_is() {
+    let client = client(secret());
+    let mut script = Script::new();
+    let plan = plan(bearer(), &client);
+    let run = script.run(&plan);
+    run.token();
+    let memory = &script.memory;
+    assert_eq!(
+        format!("{memory:?}"),
+        format!(
+            "Memory {{ entries: 1, bytes: {}, limits: {:?} }}",
+            memory.bytes(),
+            Limits::default()
+        )
+    );
+    let partition = memory.load(&run.loaded[0]);
+    assert_eq!(
+        format!("{partition:?}"),
+        "Partition { entries: 1, note: false }"
+    );
+    let mut cache = PortableCache::empty();
+    cache.add_from(memory, script.now);
+    assert_eq!(
+        format!("{cache:?}"),
+        "PortableCache { access_tokens: 1, refresh_tokens: 0, .. }"
+    );
+    assert_silent(&(memory, &partition, &cache));
+    let mut saved = Vec::new();
+    let mut step = plan.start(seed(1), START);
+    let mut record = crate::script::Record::default();
+    let mut script = Script::new();
+    while !matches!(step, Step::Done(_)) {
+        if let Step::SaveCache(save) = &step {
+            saved.push(format!("{:?}", save.update()));
+        }
+        step = script.answer(step, &mut record);
+    }
+    assert_eq!(saved, ["CacheUpdate(an entry)"]);
+}

@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 
 use entra_adapter::{
     AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Handed, Settings,
-    Slots, State, Wake, authorize,
+    Slots, State, Wake, authorize, question,
 };
 use entra_proto::{
     AccessToken, Body, Client, Error, Failure, FailureKind, Now, Plan, ProviderContext, Thumbprint,
@@ -130,6 +130,25 @@ impl EntraClient {
                     .ok_or_else(|| Failure::new(FailureKind::Provider))?;
                 self.0.http.with_identity(&identity, &request, allowed)
             }
+        }
+    }
+
+    /// Asks a question that needs no token, such as whether a host answers and how late it is there: a GET with the roots, the names,
+    /// the proxy and the limits of this client's other requests, over TLS that authenticates the server alone; an `http` URL without TLS
+    /// and straight there, as the metadata service is asked. Headers that carry credentials are left out.
+    ///
+    /// # Errors
+    /// A [`Failure`]: why there is no answer.
+    pub fn probe(
+        &self,
+        uri: &http::Uri,
+        headers: &http::HeaderMap,
+    ) -> Result<http::Response<Body>, Failure> {
+        let (request, allowed) = (question(uri, headers), self.0.state.resource_allowance());
+        if uri.scheme() == Some(&http::uri::Scheme::HTTP) {
+            self.0.http.direct(&request, allowed)
+        } else {
+            self.0.http.plain(&request, allowed)
         }
     }
 

@@ -1,82 +1,28 @@
-//! `acquire`: one token from a real endpoint, with the credential from files, variables or a command.
+//! `acquire`: one token from a real endpoint, with the credential from files, variables, a command or the machine's identity.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `authority` | which authority, if only a tenant is named |
-//! | `credential`, `command` | exactly one credential; an assertion from a command |
-//! | `grant`, `request` | for whom; claims, parameters and the like |
-//! | `input`, `options` | where secrets are read from; which options go together |
-//! | `mtls` | proof of possession and the region |
-//! | `network` | whom to trust, where names lead |
 //! | `output`, `metadata` | what is printed of a token, and of how the flow went |
-//! | `failed` | what is printed, and the exit code, if there is none |
-//! | `hardening` | who can look on |
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{ArgAction, Args};
-use entra_tokio::{
-    AccessToken, Client, EntraClient, Event, Metadata, TokenRequest, read_environment,
-};
+use entra_tokio::{AccessToken, Event, Metadata};
 
-use self::authority::AuthorityArgs;
-use self::credential::{CredentialArgs, Loaded};
-use self::failed::Failed;
-use self::grant::GrantArgs;
-use self::input::check_stdin;
 use self::metadata::Line;
-use self::mtls::MtlsArgs;
-use self::network::NetworkArgs;
-use self::options::goes_with;
 use self::output::Output;
-use self::request::RequestArgs;
 use crate::console;
+use crate::options::{Failed, Options, Reading, keep_others_out};
 
-mod authority;
-mod command;
-mod credential;
-mod failed;
-mod grant;
-mod hardening;
-mod input;
-mod metadata;
-mod mtls;
-mod network;
-mod options;
+pub(crate) mod metadata;
 mod output;
-mod request;
 
 /// Get a token from a real endpoint.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Acquire {
     #[command(flatten)]
-    authority: AuthorityArgs,
-    /// The application (client) id.
-    #[arg(long, value_name = "ID", env = "AZURE_CLIENT_ID")]
-    client_id: String,
-    /// The scopes.
-    #[arg(
-        long,
-        value_name = "SCOPE",
-        required_unless_present_any = ["refresh_token_file", "code_file"],
-        help = "A scope, such as https://vault.azure.net/.default; may be repeated"
-    )]
-    scope: Vec<String>,
-    #[command(flatten)]
-    credential: CredentialArgs,
-    #[command(flatten)]
-    grant: GrantArgs,
-    #[command(flatten)]
-    mtls: MtlsArgs,
-    #[command(flatten)]
-    request: RequestArgs,
-    #[command(flatten)]
-    network: NetworkArgs,
-    /// How long everything may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Network")]
-    deadline: u64,
+    options: Options,
     /// What to print on standard output; only json, token and header print the token.
     #[arg(long, short, value_enum, default_value_t = Output::Summary, help_heading = "Output")]
     output: Output,
@@ -108,7 +54,7 @@ impl Acquire {
     /// Gets the token and prints what was asked for.
     pub(crate) async fn run(self) -> ExitCode {
         // Before the first secret is read.
-        hardening::keep_others_out();
+        keep_others_out();
         match self.acquire().await.and_then(|token| self.print(&token)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failed) => failed.report(),
@@ -116,16 +62,8 @@ impl Acquire {
     }
 
     async fn acquire(&self) -> Result<AccessToken, Failed> {
-        goes_with(
-            self.request.assertion_fmi_path.is_some(),
-            "--assertion-fmi-path",
-            self.credential.is_command(),
-            "--assertion-command",
-        )?;
-        let credential = self.credential.inputs().into_iter();
-        check_stdin(credential.chain(self.grant.inputs()))?;
-        let loaded = self.credential.load()?;
-        let asked = self.grant.load(&self.scope)?;
+        let wish = self.options.load(Reading::Secrets)?;
+        let (loaded, asked) = (wish.loaded, wish.asked);
         if self.verbose > 0 {
             console::complain(format_args!("* {:<18}{}", "credential", loaded.named));
             if let Some(named) = &asked.named {
@@ -134,9 +72,19 @@ impl Acquire {
         }
         let mut hidden = asked.hidden;
         hidden.extend(loaded.hidden.clone());
-        let request = self.finish(asked.request)?;
-        let token = self.client(loaded)?.token(&request).await;
-        token.map_err(|error| {
+        let client = self.options.client(&loaded)?;
+        let verbose = self.verbose;
+        let entra = self
+            .options
+            .sender(client, loaded)?
+            .observer(move |event| {
+                if is_shown(event, verbose) {
+                    console::complain(format_args!("* {}", event.to_string().trim_end()));
+                }
+            })
+            .build()
+            .map_err(Failed::usage)?;
+        entra.token(&asked.request).await.map_err(|error| {
             self.note(error.metadata());
             Failed::Acquisition { error, hidden }
         })
@@ -144,11 +92,11 @@ impl Acquire {
 
     fn print(&self, token: &AccessToken) -> Result<(), Failed> {
         if self.verbose > 0 && self.output != Output::Summary {
-            let summary = Output::Summary.shown(token, &self.scope);
+            let summary = Output::Summary.shown(token, &self.options.scope);
             console::complain(format_args!("* {:<18}{summary}", "Done"));
         }
         self.note(Some(token.metadata()));
-        console::say(self.output.shown(token, &self.scope)).map_err(Failed::Output)
+        console::say(self.output.shown(token, &self.options.scope)).map_err(Failed::Output)
     }
 
     /// How the flow went, for who asked for steps.
@@ -156,48 +104,6 @@ impl Acquire {
         if let Some(metadata) = metadata.filter(|_| self.verbose > 0) {
             console::complain(format_args!("* {:<18}{}", "metadata", Line(metadata)));
         }
-    }
-
-    fn finish(&self, mut request: TokenRequest) -> Result<TokenRequest, Failed> {
-        request = self.request.apply(request)?;
-        if self.mtls.pop {
-            request = request.proof_of_possession();
-        }
-        if let Some(tenant) = &self.authority.tenant {
-            request = request.tenant(tenant);
-        }
-        Ok(request.deadline(Duration::from_secs(self.deadline)))
-    }
-
-    fn client(&self, loaded: Loaded) -> Result<EntraClient, Failed> {
-        let authority = self.authority.authority()?;
-        let client = Client::builder(&self.client_id, authority, loaded.credential)
-            .environment(read_environment())
-            .capabilities(self.request.capability.clone())
-            .known_authorities(self.authority.known_authority.clone())
-            .instance_discovery(!self.authority.no_instance_discovery);
-        let client = self.mtls.apply(client).build()?;
-        // A command may take as long as everything may.
-        let network = self
-            .network
-            .load()?
-            .provider_timeout(Duration::from_secs(self.deadline));
-        let mut builder = EntraClient::builder(client)
-            .network(network)
-            .background_renewal(false);
-        if let Some(identity) = loaded.identity {
-            builder = builder.identity(identity);
-        }
-        if let Some(provider) = loaded.provider {
-            builder = builder.assertion_provider(provider);
-        }
-        let verbose = self.verbose;
-        builder = builder.observer(move |event| {
-            if is_shown(event, verbose) {
-                console::complain(format_args!("* {}", event.to_string().trim_end()));
-            }
-        });
-        builder.build().map_err(Failed::usage)
     }
 }
 

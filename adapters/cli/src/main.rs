@@ -9,7 +9,11 @@ use clap::{Parser, Subcommand};
 mod acquire;
 mod console;
 mod demo;
+mod doctor;
 mod emulator;
+mod explain;
+mod options;
+mod outside;
 mod replay;
 
 /// Acquires Microsoft Entra access tokens for clients that are bound to a certificate, and shows how that works.
@@ -24,6 +28,8 @@ struct Arguments {
 enum Command {
     Demo(demo::Demo),
     Acquire(Box<acquire::Acquire>),
+    Explain(Box<explain::Explain>),
+    Doctor(Box<doctor::Doctor>),
     Emulator(emulator::EmulatorArgs),
     /// Run scenario files against the engine, without a network
     Replay(replay::Arguments),
@@ -33,6 +39,8 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Demo(demo) => block_on(demo.run()),
         Command::Acquire(acquire) => block_on(acquire.run()),
+        Command::Doctor(doctor) => block_on(doctor.run()),
+        Command::Explain(explain) => explain.run(),
         Command::Emulator(emulator) => emulator.run(),
         Command::Replay(arguments) => replay::run(&arguments),
     }

@@ -34,7 +34,8 @@ pub fn no_secret_in_any_log_at_trace<D: Driver>() {
     let (canaries, _) = secrets_and_what_was_printed::<D>();
     let log = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
     for expected in [
-        "DEBUG entra_adapter",
+        "DEBUG entra.token{",
+        "entra_adapter",
         "SendRequest",
         "DEBUG rustls",
         "TRACE ",

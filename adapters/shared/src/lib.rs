@@ -37,7 +37,7 @@ pub use provided::{
     AssertionSource, CertificateSource, ProvidedAssertion, ProviderError, first_leg,
     provider_failure,
 };
-pub use resource::{Audience, ResourceError, authorize, challenged};
+pub use resource::{Audience, ResourceError, authorize, challenged, question};
 pub use slot::{HeldToken, Slot, Slots};
 pub use state::{Allowance, Settings, State};
 pub use tls::{CertificateWatch, NotPresented, Tls};

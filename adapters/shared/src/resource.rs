@@ -3,9 +3,9 @@
 use std::fmt;
 
 use entra_proto::{AccessToken, Body, ClaimsChallenge, Error, Failure, FailureKind, TokenKind};
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, WWW_AUTHENTICATE};
 use http::uri::Scheme;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 
 /// Key Vault and Managed HSM in all clouds: they look for a bound token only if this header says that there is one.
 const VAULTS: [&str; 6] = [
@@ -165,6 +165,18 @@ pub fn challenged(answer: &Response<Body>) -> Option<ClaimsChallenge> {
     ClaimsChallenge::find(fields).ok().flatten()
 }
 
+/// A question that proves nothing of who asks: a GET with these headers, but for those that carry credentials.
+#[must_use]
+pub fn question(uri: &Uri, headers: &HeaderMap) -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = headers.clone();
+    for name in [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE] {
+        request.headers_mut().remove(name);
+    }
+    request
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,5 +238,19 @@ mod tests {
         assert_eq!(answer(401, &["Bearer realm=\"x\""]), None);
         assert_eq!(answer(401, &["Bearer claims=\"not base64!\""]), None);
         assert_eq!(answer(401, &[]), None);
+    }
+
+    #[test]
+    fn sec13_a_question_carries_no_credentials() {
+        let mut headers = HeaderMap::new();
+        for name in ["metadata", "authorization", "cookie", "proxy-authorization"] {
+            headers.append(name, HeaderValue::from_static("canary"));
+            headers.append(name, HeaderValue::from_static("canary"));
+        }
+        let uri = Uri::from_static("https://login.microsoftonline.com/common");
+        let asked = question(&uri, &headers);
+        assert_eq!((asked.method().as_str(), asked.uri()), ("GET", &uri));
+        let left: Vec<_> = asked.headers().keys().collect();
+        assert_eq!(left, ["metadata"]);
     }
 }

@@ -67,7 +67,7 @@ pub use managed_identity::{ManagedIdentity, ManagedIdentityHost, UserAssigned};
 pub use pkcs11::Pkcs11;
 #[cfg(feature = "pkcs12")]
 pub use pkcs12::identity_from_pkcs12;
-pub use workload::WorkloadIdentity;
+pub use workload::{WorkloadIdentity, authority_at};
 
 /// The audience that federated assertions have in the public cloud; others append `USGov`, `China`, `France`, `Germany`.
 pub const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";

@@ -51,10 +51,12 @@ impl WorkloadIdentity {
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SourceError> {
         let given = |name| variable(name).filter(|value| !value.is_empty());
         let wanted = |name| given(name).ok_or(SourceError::MissingVariable(name));
-        let host = given("AZURE_AUTHORITY_HOST").unwrap_or_else(|| PUBLIC_CLOUD.to_owned());
         Ok(Self {
             client_id: wanted("AZURE_CLIENT_ID")?,
-            authority: join(&host, &wanted("AZURE_TENANT_ID")?),
+            authority: authority_at(
+                given("AZURE_AUTHORITY_HOST").as_deref(),
+                &wanted("AZURE_TENANT_ID")?,
+            ),
             file: AssertionFile::new(PathBuf::from(wanted("AZURE_FEDERATED_TOKEN_FILE")?)),
         })
     }
@@ -88,9 +90,18 @@ impl AssertionSource for WorkloadIdentity {
     }
 }
 
-/// Some tools write the host with a scheme and a slash at the end, some without.
-fn join(host: &str, tenant: &str) -> String {
-    let host = host.trim_end_matches('/');
+/// The authority of a tenant at the login host that `AZURE_AUTHORITY_HOST` names; the public cloud's without one. Some tools write the
+/// host with a scheme and a slash at the end, some without.
+///
+/// ```
+/// use entra_sources::authority_at;
+///
+/// assert_eq!(authority_at(Some("login.microsoftonline.us"), "contoso"), "https://login.microsoftonline.us/contoso");
+/// assert_eq!(authority_at(None, "contoso"), "https://login.microsoftonline.com/contoso");
+/// ```
+#[must_use]
+pub fn authority_at(host: Option<&str>, tenant: &str) -> String {
+    let host = host.unwrap_or(PUBLIC_CLOUD).trim_end_matches('/');
     let scheme = if host.contains("://") { "" } else { "https://" };
     format!("{scheme}{host}/{tenant}")
 }
@@ -125,7 +136,7 @@ mod tests {
             "login.microsoftonline.us",
         ] {
             assert_eq!(
-                join(host, "contoso"),
+                authority_at(Some(host), "contoso"),
                 "https://login.microsoftonline.us/contoso"
             );
         }

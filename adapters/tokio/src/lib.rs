@@ -30,11 +30,17 @@
 //! # async fn fetch_assertion(_: &str) -> Result<String, std::io::Error> { Ok(String::new()) }
 //! ```
 //!
+//! What else can be done with it, task by task: [`recipes`]. Where assertions and certificates come from: the package
+//! `entra-sources`. For clients of the Azure SDK: `entra-azure`.
+//!
 //! Nothing is decided here: the core says which request goes over which transport, and this crate does it. Each certificate has
 //! its own connections; none is ever swapped inside one.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[doc = include_str!("recipes.md")]
+pub mod recipes {}
 
 mod client;
 mod connector;

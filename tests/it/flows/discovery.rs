@@ -122,6 +122,27 @@ fn an_unknown_host_is_asked_about_once_a_day() {
     assert!(refused.sent.is_empty());
 }
 
+/// The metadata service's largest answer is read, and a longer one is none, whatever it says.
+#[test]
+fn a_metadata_service_may_say_as_much_as_the_step_says() {
+    let client = builder(secret())
+        .region(RegionSource::Discover)
+        .build()
+        .expect("a client");
+    for (more, read) in [(0, true), (1, false), (9_000, false)] {
+        let mut versions = br#"{"newest-versions":["2025-04-07"]}"#.to_vec();
+        versions.resize(DiscoverRegion::MAX_RESPONSE + more, b' ');
+        let script = Script::new().regions([
+            answer(400, "{}"),
+            answer(400, versions),
+            answer(200, r#"{"location":"westeurope"}"#),
+        ]);
+        let run = { script }.run(&plan(bearer(), &client));
+        let region = run.token().region().map(|region| region.as_str());
+        assert_eq!(region, read.then_some("westeurope"), "{more} more");
+    }
+}
+
 /// An OpenID provider's document serves for a day, as an instance does.
 #[test]
 fn an_openid_document_is_fetched_once_a_day() {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use entra_tokio::{CacheOutcome, Metadata, RegionOrigin};
+use entra_tokio::{CacheOutcome, Fault, Metadata, RegionOrigin};
 use serde_json::{Value, json};
 
 /// One line.
@@ -62,7 +62,8 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn origin(origin: RegionOrigin) -> &'static str {
+/// How the region was settled.
+pub(crate) fn origin(origin: RegionOrigin) -> &'static str {
     match origin {
         RegionOrigin::None => "none",
         RegionOrigin::Configured => "configured",
@@ -71,6 +72,17 @@ fn origin(origin: RegionOrigin) -> &'static str {
         RegionOrigin::MetadataService => "metadata_service",
         RegionOrigin::Remembered => "remembered",
         RegionOrigin::Failed => "failed",
+        _ => "another",
+    }
+}
+
+/// Whose fault an error is.
+pub(crate) fn fault(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Caller => "caller",
+        Fault::Refused => "refused",
+        Fault::Garbled => "garbled",
+        Fault::Environment => "environment",
         _ => "another",
     }
 }

@@ -7,12 +7,10 @@ use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::{Map, Value, json};
 
-use crate::console;
+use crate::console::{self, wrapped};
 
 /// How far a step's name is padded.
 const NAME: usize = 18;
-/// As wide as lines may be where there is no terminal.
-const WIDTH: usize = 120;
 
 /// One thing that was tried.
 pub(super) struct Outcome {
@@ -39,12 +37,11 @@ pub(super) struct Report {
 impl Report {
     /// With `print`, outcomes are shown as they come.
     pub(super) fn new(print: bool, certificates: [(&'static str, String); 2]) -> Self {
-        let terminal = terminal_size::terminal_size();
         Self {
             outcomes: Vec::new(),
             certificates,
             print,
-            width: terminal.map_or(WIDTH, |(width, _)| width.0.into()),
+            width: console::width(),
         }
     }
 
@@ -139,27 +136,6 @@ impl Report {
     }
 }
 
-/// Breaks a line at blanks; what is carried over is indented so much further than the line. What has no blank is not broken.
-fn wrapped(line: &str, further: usize, width: usize) -> String {
-    let indented = line.len() - line.trim_start().len();
-    let begin = indented + further;
-    let (mut shown, mut column) = (String::new(), 0);
-    for (index, word) in line.split(' ').enumerate() {
-        let length = word.chars().count();
-        if column > begin && length > 0 && column + 1 + length > width {
-            shown.push('\n');
-            shown.push_str(&" ".repeat(begin));
-            column = begin;
-        } else if index > 0 {
-            shown.push(' ');
-            column += 1;
-        }
-        shown.push_str(word);
-        column += length;
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,21 +167,5 @@ mod tests {
         for part in ["FAILED", "no token", "expected: a token", "1 of 2 outcomes"] {
             assert!(table.contains(part), "{part} is not in {table}");
         }
-    }
-
-    #[test]
-    fn long_lines_are_carried_over_below_the_details() {
-        let line = format!("  SendRequest       POST {} over plain TLS", "x".repeat(30));
-        assert_eq!(
-            wrapped(&line, 18, 59),
-            format!(
-                "  SendRequest       POST {}\n{}over plain TLS",
-                "x".repeat(30),
-                " ".repeat(20)
-            )
-        );
-        assert_eq!(wrapped(&line, 18, 100), line);
-        let word = format!("  SendRequest       {}", "x".repeat(80));
-        assert_eq!(wrapped(&word, 18, 60), word);
     }
 }

@@ -141,7 +141,7 @@ fn an_assertion_alone_stays_on_plain_tls() -> Outcome {
     assert_plain(&got, "2")?;
 
     let printed = json!({ "assertion": assertion }).to_string();
-    let command = format!("printf '%s' '{printed}'");
+    let command = format!("printf %s '{printed}'");
     assert_plain(
         &server.run(&["--output", "json", "--assertion-command", &command])?,
         "2",
@@ -166,7 +166,8 @@ fn imp01_cfg02_an_assertion_with_its_certificate_moves_to_mutual_tls() -> Outcom
 #[test]
 fn the_command_is_told_the_context() -> Outcome {
     let server = Server::start("context")?;
-    let command = format!("env > told; {}", server.get("assertion_command"));
+    let script = format!("env > told; {}", server.get("assertion_command"));
+    let command = format!("sh -c {}", shlex::try_quote(&script)?);
     let mut acquire = server.acquire(&["--region", "eastus", "--output", "json"]);
     acquire
         .args(["--assertion-command", &command])

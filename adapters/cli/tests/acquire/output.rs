@@ -124,7 +124,7 @@ fn who_asks_for_steps_is_told_in_one_line_how_it_went() -> Outcome {
     let plain = Server::endpoint("login.microsoftonline.com");
     let regional = Server::endpoint("eastus.mtlsauth.microsoft.com");
     let secret = |file| vec!["--secret-file", file];
-    let failing = ["--assertion-command", "exit 3", "--region", "eastus"];
+    let failing = ["--assertion-command", "false", "--region", "eastus"];
     for (arguments, code, begins) in [
         (
             secret(server.get("secret_file")),

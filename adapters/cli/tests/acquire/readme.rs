@@ -86,7 +86,7 @@ fn each_code_of_the_core_is_in_the_docs_of_its_errors() -> Outcome {
 #[test]
 fn each_option_and_variable_of_the_readme_is_in_the_help() -> Outcome {
     let mut help = String::new();
-    for command in ["acquire", "emulator"] {
+    for command in ["acquire", "explain", "doctor", "emulator"] {
         help += &run(&mut program(&[command, "--help"]))?.out;
     }
     let words = |text: &str| -> Vec<String> {
@@ -100,6 +100,7 @@ fn each_option_and_variable_of_the_readme_is_in_the_help() -> Outcome {
     for title in [
         "For whom",
         "From the command line",
+        "What it decides",
         "What goes wrong, and what to do",
     ] {
         let text = section(&readme, title).ok_or(title)?;

@@ -144,8 +144,7 @@ fn paths_of_federated_managed_identities_go_to_the_service_or_to_the_command() -
     let subject = token(&got)?["sub"].to_string();
     assert!(subject.ends_with("/pool/agent\""), "{subject}");
 
-    let command =
-        r#"printf %s "$ENTRA_FMI_PATH" > told; printf '{"assertion":"%s"}' "$(cat assertion.jwt)""#;
+    let command = r#"sh -c 'printf %s "$ENTRA_FMI_PATH" > told; cat assertion.jwt'"#;
     let by_command = ["--assertion-command", command];
     asked(
         &world,
@@ -172,7 +171,7 @@ fn the_correlation_id_is_the_callers() -> Outcome {
     let got = world.run(&[
         &[
             "--assertion-command",
-            "echo $ENTRA_CORRELATION_ID >&2; exit 1",
+            "sh -c 'echo $ENTRA_CORRELATION_ID >&2; exit 1'",
         ],
         &["--correlation-id", id],
     ])?;

@@ -10,7 +10,8 @@ fn files_and_variables_are_named_in_their_errors() -> Outcome {
     let server = Server::start("files")?;
     let (certificate, key) = (server.get("certificate"), server.get("key"));
     let other_key = server.get("rsa_key");
-    let missing = "No such file or directory";
+    let missing = "entity not found";
+    let no_such = "No such file or directory";
     let no_region = ["--region", "eastus"];
     let binding = server.get("binding_certificate");
     let assertion = server.get("assertion_file");
@@ -20,7 +21,7 @@ fn files_and_variables_are_named_in_their_errors() -> Outcome {
             (
                 &["--secret-file", "/no/file"],
                 2,
-                &["--secret-file /no/file: ", missing],
+                &["--secret-file /no/file: ", no_such],
             ),
             (
                 &["--certificate", "/no/file"],
@@ -99,7 +100,7 @@ fn files_and_variables_are_named_in_their_errors() -> Outcome {
             (
                 &[&no_region[..], &["--assertion-file", "/dev/null"]].concat(),
                 2,
-                &["invalid_client_assertion"],
+                &["--assertion-file /dev/null: ", "that is no whole JWT"],
             ),
         ],
     )?;

@@ -96,19 +96,26 @@ impl World {
 
     /// The same of another authority, and with no scope.
     pub(crate) fn acquire_of(&self, authority: &str, further: &[&str]) -> Command {
-        let mut acquire = program(&["acquire", "--authority", authority, "--client-id", CLIENT]);
+        let mut acquire = self.command("acquire", authority, further);
+        acquire.args(["--output", "json", "--verbose"]);
         acquire
-            .args(["--no-proxy", "--output", "json", "--verbose"])
+    }
+
+    /// Any command that has the options of `acquire`, against it.
+    pub(crate) fn command(&self, name: &str, authority: &str, further: &[&str]) -> Command {
+        let mut command = program(&[name, "--authority", authority, "--client-id", CLIENT]);
+        command
+            .arg("--no-proxy")
             .args(["--resolve", &format!("*:443:{}", self.emulator.address())])
             .args(["--ca-file", &self.file("ca.pem")])
             .current_dir(&self.folder);
         for argument in further {
             match argument.strip_prefix('@') {
-                Some(name) => acquire.arg(self.file(name)),
-                None => acquire.arg(argument),
+                Some(name) => command.arg(self.file(name)),
+                None => command.arg(argument),
             };
         }
-        acquire
+        command
     }
 
     pub(crate) fn run(&self, further: &[&[&str]]) -> std::io::Result<Run> {
