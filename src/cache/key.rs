@@ -528,5 +528,13 @@ mod tests {
         assert_ne!(of("a").0.digest, of("b").0.digest);
         assert!(of("a") == of("a") && of("a") < of("b"));
         assert_eq!(of("b").partial_cmp(&of("a")), Some(Ordering::Greater));
+        // So that a map finds one among many without comparing it with each.
+        let hash = |key: &PartitionKey| {
+            let mut hasher = DefaultHasher::new();
+            key.hash(&mut hasher);
+            hasher.finish()
+        };
+        assert_eq!(hash(&of("a")), hash(&of("a")));
+        assert_ne!(hash(&of("a")), hash(&of("b")));
     }
 }

@@ -262,6 +262,9 @@ fn what_is_no_document_is_an_error_that_says_where_and_not_what() {
         ("[\"CANARY\"]".to_owned(), "byte 0"),
         ("{\"CANARY\":1".to_owned(), "byte 11"),
         ("{\"CANARY\":1}CANARY".to_owned(), "byte 12"),
+        // A control character, wherever it stands in its text.
+        ("{\"CANARY CANARY\u{1}\":1}".to_owned(), "byte 15"),
+        ("{\"CANARY CANARY".to_owned(), "byte 15"),
         (item("[\"CANARY\"]"), "byte 15"),
         (item("\"CANARY\""), "byte 15"),
         (item("{\"CANARY\":{},\"CANARY\":{}}"), "byte 28"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use entra_proto::*;
 
 use crate::certificates::{P256, numbered, thumbprint};
+use crate::clients::CONTOSO;
 use crate::script::{Answer, START, Script, granting, pair, seconds};
 
 fn client(credential: Credential) -> Client {
@@ -213,6 +214,17 @@ fn run09_long_names_are_counted() {
         script.memory.bytes()
     };
     assert!(signed_in(&long()) >= signed_in("CANARY") + 8_000 - 6);
+    // Whose it is counts as well: once with the access token, and once with the refresh token.
+    let in_partition = |name: String| {
+        let mut script = Script::new();
+        let redeeming = crate::users::redeeming().partition(name);
+        script
+            .run(&redeeming.plan(&client).expect("a plan"))
+            .token();
+        assert_eq!(script.memory.len(), 2);
+        script.memory.bytes()
+    };
+    assert!(in_partition(long()) >= in_partition("x".to_owned()) + 2 * (8_000 - 1));
     // The token itself, of course.
     let token = format!("CANARY{}", long());
     let mut script = Script::new().answers([granting("Bearer", &token, ",\"expires_in\":3600")]);
@@ -325,6 +337,28 @@ fn run09_as_many_refresh_tokens_as_others_make_no_room() {
     let alice = Account::from_home_id(ALICE);
     let run = script.run(&plan(TokenRequest::for_account(alice, ["another"])));
     assert!(run.done.result().is_ok(), "{:?}", run.seen);
+}
+
+/// What is remembered besides, such as a region, is nobody's: it counts among the others, and signs nobody out.
+#[test]
+fn run09_only_refresh_tokens_make_room_for_others_of_their_sort() {
+    let client = Client::builder("app", CONTOSO, crate::clients::secret())
+        .region(RegionSource::Discover)
+        .build()
+        .expect("a client");
+    let mut script = Script::new();
+    // The region, the refresh token and the access token are one too many.
+    script.memory = Memory::new(Limits {
+        entries: 2,
+        bytes: 1 << 20,
+    });
+    let plan = |request: TokenRequest| request.plan(&client).expect("a plan");
+    script.run(&plan(crate::users::redeeming())).token();
+    assert_eq!(script.memory.len(), 2);
+    let alice = Account::from_home_id(crate::script::ALICE);
+    let run = script.run(&plan(TokenRequest::for_account(alice, ["another"])));
+    assert!(run.done.result().is_ok(), "{:?}", run.seen);
+    assert!(!run.seen.contains(&"DiscoverRegion"), "{:?}", run.seen);
 }
 
 /// RUN-09: a driver that keeps its memory in parts learns where to make room, and makes it there one by one: what has ended first,
