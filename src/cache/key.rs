@@ -257,6 +257,18 @@ impl PartitionKey {
         }))
     }
 
+    /// A key whose digest others have too.
+    #[cfg(test)]
+    pub(super) fn of_digest(digest: u64, key: TokenKey) -> Self {
+        let tenant = TenantId::of(&key.tenant);
+        let key = Key::Tokens(key);
+        Self(Arc::new(Digested {
+            digest,
+            tenant,
+            key,
+        }))
+    }
+
     /// A number that equal keys have in common, in this process: for drivers that keep their memory in parts. Other keys may have it
     /// too, so it says which part, never which key.
     #[must_use]

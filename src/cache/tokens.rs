@@ -266,3 +266,6 @@ fn digest(key: &PartitionKey) -> u32 {
     let [a, b, c, d, ..] = key.digest().to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use entra_proto::*;
 
 use crate::certificates::{P256, numbered, thumbprint};
 use crate::clients::CONTOSO;
-use crate::script::{Answer, START, Script, granting, pair, seconds};
+use crate::script::{Answer, Record, START, Script, granting, pair, seconds, seed};
 
 fn client(credential: Credential) -> Client {
     let authority = "https://login.microsoftonline.com/contoso.com";
@@ -452,4 +452,37 @@ fn a_memory_in_parts_is_one_in_a_document() {
         load(&mut parts[usize::from(key.digest().is_multiple_of(2))])
     });
     assert_eq!(again, 0);
+}
+
+/// A driver with a store of its own applies each update there: a token takes the place of the one for the very same scopes, and of no
+/// other.
+#[test]
+fn an_update_takes_the_place_of_what_is_for_the_same_scopes() {
+    let client = client(Credential::secret(Secret::new("CANARY")));
+    let mut store = Partition::default();
+    let mut script = Script::new();
+    for (scope, held) in [("a", 1), ("a", 1), ("b", 2), ("b", 2), ("c", 3), ("a", 3)] {
+        let request = || TokenRequest::for_app([scope]);
+        let plan = |request: TokenRequest| request.plan(&client).expect("a plan");
+        let mut step = plan(request().bypassing_cache()).start(seed(1), script.now);
+        let mut record = Record::default();
+        let fetched = loop {
+            if let Step::SaveCache(save) = &step {
+                save.update().apply(&mut store);
+            }
+            step = match script.answer(step, &mut record) {
+                Step::Done(done) => break done.into_result().expect("a token"),
+                step => step,
+            };
+        };
+        assert_eq!(store.len(), held, "{scope}");
+        let Step::LoadCache(load) = plan(request()).start(seed(1), script.now) else {
+            panic!("the cache comes first");
+        };
+        let Step::Done(done) = load.resume(Ok(store.clone()), script.now) else {
+            panic!("{scope} is not served");
+        };
+        let served = done.into_result().expect("a token");
+        assert_eq!(served.secret(), fetched.secret(), "{scope}");
+    }
 }
