@@ -486,3 +486,30 @@ fn an_update_takes_the_place_of_what_is_for_the_same_scopes() {
         assert_eq!(served.secret(), fetched.secret(), "{scope}");
     }
 }
+
+/// What a driver loads is equal to what has the same tokens and the same note.
+#[test]
+fn partitions_are_equal_if_tokens_and_note_are() {
+    let client = client(Credential::secret(Secret::new("CANARY")));
+    let plan = |scope: &str| {
+        let request = TokenRequest::for_app([scope]);
+        request.plan(&client).expect("a plan")
+    };
+    let mut script = Script::new();
+    let key = script.run(&plan("a")).loaded.swap_remove(0);
+    let (nothing, one) = (Partition::default(), script.memory.load(&key));
+    script.run(&plan("b"));
+    let two = script.memory.load(&key);
+    assert!(one != nothing && one != two && two == script.memory.load(&key));
+
+    let throttled = crate::script::answer(429, r#"{"error":"throttled"}"#);
+    let throttled = crate::script::with_header(throttled, "retry-after", "60");
+    let mut script = Script::new().answers([throttled]);
+    script.run(&plan("a"));
+    let loaded = script.run(&plan("a")).loaded;
+    let note = loaded.iter().map(|key| script.memory.load(key));
+    let note = note.filter(|found| !found.is_empty()).last();
+    let note = note.expect("a note");
+    assert_eq!(note.len(), 1);
+    assert!(note != nothing && note == note.clone());
+}
