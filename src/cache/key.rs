@@ -361,7 +361,8 @@ impl PartitionKey {
     }
 }
 
-fn digest(of: &impl Hash) -> u64 {
+/// The same in every process: what is decided by it must not be up to dice.
+pub(super) fn digest(of: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
     hasher.finish()

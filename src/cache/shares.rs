@@ -1,8 +1,8 @@
 //! Shares: how many of the tokens are each tenant's, so that a tenant with very many pays for more of them with its own and not with
 //! everybody's.
 
-/// Tenants are counted by their hash, so that a million of them take no more than this. Two that meet in one place are taken for one
-/// tenant, which they seldom are and which costs them no more than a token fetched anew.
+/// Tenants are counted by a hash, so that a million of them take no more than this. Two that meet in one place are taken for one tenant,
+/// which costs them no more than tokens fetched anew.
 const PLACES: usize = 256;
 /// Whoever has more than this part of the tokens is a crowd.
 const PART: usize = 8;

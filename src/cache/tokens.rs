@@ -164,7 +164,7 @@ impl Tokens {
                 hash(hashes, at(slots, *place).map_or(0, |slot| slot.digest))
             });
         self.link(place, second(&entry.issued));
-        self.shares.add(self.tenant(key.tenant(), &of.tenant));
+        self.shares.add(tenant_number(key.tenant(), &of.tenant));
         self.bytes = self
             .bytes
             .saturating_add(size)
@@ -227,15 +227,9 @@ impl Tokens {
     fn is_of_a_crowd(&self, slot: &Slot) -> bool {
         let kin = self.kins.get(slot.kin).filter(|_| slot.issued.is_some());
         kin.is_some_and(|kin| {
-            let tenant = self.tenant(slot.tenant, &kin.key.tenant);
+            let tenant = tenant_number(slot.tenant, &kin.key.tenant);
             self.shares.is_crowd(tenant, self.len())
         })
-    }
-
-    /// Where the tenant is counted.
-    fn tenant(&self, tenant: TenantId, named: &str) -> u8 {
-        let hash = self.hashes.hasher().hash_one((tenant, tenant.rest(named)));
-        hash.to_le_bytes()[0]
     }
 
     /// How many bytes one takes, besides what it has in common with others.
@@ -254,9 +248,11 @@ impl Tokens {
             held.remove();
         }
         let held = self.slot(place).zip(self.kins.get(kin));
-        let tenant = held.map(|(slot, kin)| self.tenant(slot.tenant, &kin.key.tenant));
+        let tenant = held.map(|(slot, kin)| tenant_number(slot.tenant, &kin.key.tenant));
         if let Some(issued) = self.slot_mut(place).and_then(|slot| slot.issued.take()) {
-            tenant.into_iter().for_each(|tenant| self.shares.take(tenant));
+            tenant
+                .into_iter()
+                .for_each(|tenant| self.shares.take(tenant));
             self.free.push(place);
             let freed = self.kins.let_go(kin).saturating_add(Self::size(&issued));
             self.bytes = self.bytes.saturating_sub(freed);
@@ -329,6 +325,12 @@ fn at(slots: &[Slot], place: u32) -> Option<&Slot> {
 
 fn hash(hashes: &HashMap<(), ()>, digest: u32) -> u64 {
     hashes.hasher().hash_one(digest)
+}
+
+/// The number by which a tenant is counted.
+fn tenant_number(tenant: TenantId, named: &str) -> u8 {
+    let [number, ..] = super::key::digest(&(tenant, tenant.rest(named))).to_le_bytes();
+    number
 }
 
 /// Where a token is looked for. A key may have tokens for very many scopes, each of them for one; those for several, which serve whoever
