@@ -270,7 +270,7 @@ impl PartitionKey {
     }
 
     pub(super) fn inner(&self) -> &Key {
-        &self.0
+        &self.0.key
     }
 
     /// What tells the tokens here from all others, if tokens are remembered here.
