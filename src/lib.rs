@@ -31,7 +31,7 @@
 //!     let mut step = plan.start(seed, self.now());
 //!     loop {
 //!         step = match step {
-//!             Step::LoadCache(load) => { let found = self.memory.load(load.key()); load.resume(Ok(found), self.now()) }
+//!             Step::LoadCache(load) => { let found = self.memory.load(&load); load.resume(Ok(found), self.now()) }
 //!             Step::TakeTurn(take) => { let turn = self.wait_for(take.key()); take.resume(turn, self.now()) }
 //!             Step::DiscoverRegion(ask) => { let a = self.send(ask.request(), &Transport::Plain); ask.resume(a, self.now()) }
 //!             Step::DiscoverInstance(ask) => { let a = self.send(ask.request(), ask.transport()); ask.resume(a, self.now()) }

@@ -243,9 +243,7 @@ impl PartitionKey {
     }
 
     fn of(key: Key) -> Self {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let digest = hasher.finish();
+        let digest = digest(&key);
         let tenant = match &key {
             Key::Tokens(key) => TenantId::of(&key.tenant),
             Key::Fact(_) => TenantId::NONE,
@@ -363,6 +361,13 @@ impl PartitionKey {
     }
 }
 
+/// The same in every process: what is decided by it must not be up to dice.
+pub(super) fn digest(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
 impl PartialEq for PartitionKey {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -415,8 +420,13 @@ impl fmt::Debug for PartitionKey {
 }
 
 /// Scopes as a set: sorted, without case (ASCII), without repetition. Clones share it.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct ScopeSet(Arc<[Box<str>]>);
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct ScopeSet {
+    scopes: Arc<[Box<str>]>,
+    /// Made of the one scope there is, and nought where there are several: it follows from the scopes, and a look-up does not go over
+    /// them again.
+    digest: u64,
+}
 
 impl ScopeSet {
     pub(crate) fn of<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Self {
@@ -426,25 +436,43 @@ impl ScopeSet {
             .collect();
         set.sort_unstable();
         set.dedup();
-        Self(set.into())
+        let digest = match set.as_slice() {
+            [only] => digest(only),
+            _ => 0,
+        };
+        Self {
+            scopes: set.into(),
+            digest,
+        }
+    }
+
+    /// A number that equal sets have in common, and that sets of several scopes all have in common.
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
     }
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.0.iter().map(|scope| &**scope)
+        self.scopes.iter().map(|scope| &**scope)
     }
 
     pub(crate) fn has_all_of(&self, other: &Self) -> bool {
         other
-            .0
+            .scopes
             .iter()
-            .all(|scope| self.0.binary_search(scope).is_ok())
+            .all(|scope| self.scopes.binary_search(scope).is_ok())
     }
 
     pub(crate) fn size(&self) -> usize {
-        self.0
+        self.scopes
             .iter()
             .map(|scope| scope.len().saturating_add(size_of::<Box<str>>()))
             .sum()
+    }
+}
+
+impl Hash for ScopeSet {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.scopes.hash(state);
     }
 }
 

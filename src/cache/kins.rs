@@ -30,7 +30,7 @@ pub(super) struct Wanted<'a> {
 }
 
 /// A tenant as a token is held by.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct TenantId([u8; 16]);
 
 #[derive(Clone, Default)]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::{Note, Partition, PartitionKey, Wanted};
+use crate::cache::{Note, Partition, PartitionKey, ScopeSet, Wanted};
 use crate::error::{Code, Error, Failure};
 use crate::metadata::CacheOutcome;
 use crate::plan::Reading;
@@ -120,6 +120,10 @@ impl LoadCache {
     #[must_use]
     pub fn key(&self) -> &PartitionKey {
         &self.key
+    }
+
+    pub(crate) fn scopes(&self) -> &ScopeSet {
+        &self.flow.decided().scopes
     }
 
     /// Goes on with what was found.

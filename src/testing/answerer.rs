@@ -104,7 +104,7 @@ impl Answerer {
     pub fn answer(&mut self, step: Step) -> Step {
         match step {
             Step::LoadCache(load) => {
-                let found = self.memory.load(load.key());
+                let found = self.memory.load(&load);
                 let found = self.of_memory().map(|()| found);
                 load.resume(found, self.now)
             }

@@ -34,6 +34,7 @@ mod printed;
 mod properties;
 mod purity;
 mod script;
+mod tenants;
 mod testing;
 mod turns;
 mod users;

@@ -32,7 +32,7 @@ fn fetch(parts: &Parts, plan: Plan, life: u64, now: Now) {
     loop {
         step = match step {
             Step::LoadCache(load) => {
-                let found = parts.load(load.key());
+                let found = parts.load(&load);
                 load.resume(Ok(found), now)
             }
             Step::TakeTurn(take) => take.resume(Turn::Mine, now),
