@@ -186,6 +186,19 @@ mod tests {
     }
 
     #[test]
+    fn every_time_beyond_the_end_of_time_is_that_one() {
+        let end = Now::from_nanos(u64::MAX, u64::MAX);
+        assert_eq!(Now::new(Duration::MAX, Duration::MAX), end);
+        assert_eq!(at(u64::MAX, u64::MAX).after(SECOND), end);
+        assert_eq!(Now::from_nanos(1, 2).after(Duration::MAX), end);
+        assert_eq!(end.wall(), Duration::from_nanos(u64::MAX));
+        assert_eq!(Span::new(end, SECOND).left(end), Duration::ZERO);
+        let precise = Now::new(Duration::new(3, 7), Duration::new(5, 11));
+        assert_eq!(precise, Now::from_nanos(3_000_000_007, 5_000_000_011));
+        assert_eq!(precise.monotonic(), Duration::new(5, 11));
+    }
+
+    #[test]
     fn t11_setting_the_wall_clock_makes_nothing_younger() {
         let span = Span::new(at(1_000, 10), SECOND * 100);
         for (wall, began) in [(1_040, 1_000), (500, 460), (5_000, 1_000), (20, 0)] {
