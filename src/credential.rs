@@ -8,6 +8,7 @@ use crate::certificate::{Certificate, CertificateChain};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::wire::json::Json;
+use crate::wire::token::is_graphic;
 
 /// How the client proves itself. Keys and providers stay with the driver; the core asks for what they make.
 ///
@@ -245,7 +246,7 @@ pub(crate) fn check_assertion(assertion: &Secret) -> Result<(), Error> {
         "the assertion is blank"
     } else if text.len() > MOST {
         "the assertion is larger than 32 KiB"
-    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    } else if !is_graphic(text) {
         "the assertion has a character that no JWT has"
     } else {
         return Ok(());

@@ -14,7 +14,7 @@ use crate::time::Now;
 use crate::token::AccessToken;
 
 use super::key::{PartitionKey, TokenKey, UserKey};
-use super::partition::{CacheUpdate, Change, Held, Note, Partition, find};
+use super::partition::{CacheUpdate, Change, Held, Note, Partition, exact, find};
 use super::tokens::Tokens;
 
 /// How many tokens that one look-up goes through another process may leave behind: nobody asks for so many sets of several scopes.
@@ -114,11 +114,15 @@ impl Memory {
     #[must_use]
     pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
         let decided = plan.decided();
-        let held = self.tokens.of(plan.first_look()?, &decided.scopes);
-        let held = find(held, &decided.scopes, plan.wanted(), now)?;
+        let (key, scopes, wanted) = (plan.first_look()?, &decided.scopes, plan.wanted());
+        // What nearly everybody gets takes one look; the rest is for others.
+        let held = exact(self.tokens.same(key, scopes), scopes, wanted, now)
+            .or_else(|| find(self.tokens.of(key, scopes), scopes, wanted, now))?;
+        if held.issued.renewal_is_due(now) {
+            return None;
+        }
         let metadata = Metadata::of_hit(decided.correlation_id, *held.region);
-        let token = AccessToken::remembered(held, metadata, now);
-        (!token.renewal_is_due()).then_some(token)
+        Some(AccessToken::remembered(held, metadata, now))
     }
 
     /// Applies `update` under `key`, then lets go of what has ended and of what is too much.

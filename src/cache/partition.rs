@@ -15,8 +15,8 @@ use crate::time::{Now, Span, nanos};
 
 use super::key::{ScopeSet, TokenKind};
 
-/// How long before its end a token stops to serve (rule 10).
-const MARGIN: Duration = Duration::from_secs(300);
+/// How long before its end a token stops to serve (rule 10), in nanoseconds.
+const MARGIN: u64 = 300 * 1_000_000_000;
 /// The age that no token reaches.
 const NEVER: u64 = u64::MAX;
 
@@ -211,6 +211,16 @@ pub(super) fn find<'a>(
         })
 }
 
+/// The one with these very scopes, if it serves.
+pub(super) fn exact<'a>(
+    mut held: impl Iterator<Item = Held<'a>>,
+    scopes: &ScopeSet,
+    wanted: Wanted,
+    now: Now,
+) -> Option<Held<'a>> {
+    held.find(|held| held.about.scopes == *scopes && held.issued.serves(wanted, now))
+}
+
 impl PartialEq for Partition {
     fn eq(&self, other: &Self) -> bool {
         self.entries() == other.entries() && self.note == other.note
@@ -260,12 +270,14 @@ impl Issued {
     }
 
     /// Whether whoever holds it may go on using it without asking again.
+    #[inline]
     pub(crate) fn serves_as_it_is(&self, now: Now) -> bool {
         self.serves(Wanted::Fresh, now)
     }
 
+    #[inline]
     fn serves(&self, wanted: Wanted, now: Now) -> bool {
-        let alive = self.life.left(now) > MARGIN;
+        let alive = self.life.left_nanos(now) > MARGIN;
         alive
             && match wanted {
                 Wanted::Any => true,
@@ -274,9 +286,9 @@ impl Issued {
             }
     }
 
+    #[inline]
     pub(crate) fn renewal_is_due(&self, now: Now) -> bool {
-        let age = self.life.length().saturating_sub(self.life.left(now));
-        self.renew_at_age().is_some_and(|due| age >= due)
+        self.renew_at_age != NEVER && self.life.age_nanos(now) >= self.renew_at_age
     }
 
     /// When it ends on the monotonic clock.

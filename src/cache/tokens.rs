@@ -1,15 +1,14 @@
 //! Tokens as a memory holds them: so that there may be a million, each takes little besides its text, and to find one, to put one in
 //! and to let go of one take as long among a million as among ten.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashTable;
 
 use super::key::{PartitionKey, ScopeSet, TokenKey};
-use super::kins::{Kins, TenantId, Wanted};
+use super::kins::{Hashes, Kins, TenantId, Wanted};
 use super::partition::{Entry, Held, Issued};
 use super::shares::Shares;
 
@@ -26,8 +25,7 @@ pub(super) struct Tokens {
     /// Where the search for a token of a crowd goes on.
     hand: u32,
     bytes: usize,
-    /// Holds nothing: it has the secret that the standard library makes hashes with.
-    hashes: HashMap<(), ()>,
+    hashes: Hashes,
 }
 
 /// One token.
@@ -85,6 +83,16 @@ impl Tokens {
         let several = (several != same).then(|| self.places(key, several));
         self.places(key, same)
             .chain(several.into_iter().flatten())
+            .filter_map(|place| self.held(self.slot(place)?))
+    }
+
+    /// Those for the very same scopes among them, and whichever are looked for in the same place.
+    pub(super) fn same<'a>(
+        &'a self,
+        key: &'a PartitionKey,
+        scopes: &ScopeSet,
+    ) -> impl Iterator<Item = Held<'a>> {
+        self.places(key, digest(key, scopes))
             .filter_map(|place| self.held(self.slot(place)?))
     }
 
@@ -323,8 +331,8 @@ fn at(slots: &[Slot], place: u32) -> Option<&Slot> {
     slots.get(usize::try_from(place).ok()?)
 }
 
-fn hash(hashes: &HashMap<(), ()>, digest: u32) -> u64 {
-    hashes.hasher().hash_one(digest)
+fn hash(hashes: &Hashes, digest: u32) -> u64 {
+    hashes.hash(u64::from(digest))
 }
 
 /// The number by which a tenant is counted.

@@ -177,6 +177,7 @@ impl EntraClient {
         self.0.http.identity(thumbprint)
     }
 
+    #[inline]
     pub(crate) fn about_now(&self) -> Now {
         self.0.state.clock().about_now()
     }

@@ -70,6 +70,7 @@ impl Parts {
 
     /// The token that a flow of this plan would be over with at once: see [`Memory::hit`].
     #[must_use]
+    #[inline]
     pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
         self.parts[place(plan.first_look()?)].lock().hit(plan, now)
     }

@@ -29,6 +29,7 @@ pub struct HeldToken(Guard<Arc<AccessToken>>);
 impl Slot {
     /// The token, as long as the core says that it serves as it is.
     #[must_use]
+    #[inline]
     pub fn current(&self, now: Now) -> Option<HeldToken> {
         if !self.is_latest.load(Ordering::Acquire) {
             return None;

@@ -108,6 +108,7 @@ impl<W: Wake> State<W> {
 
     /// The settings.
     #[must_use]
+    #[inline]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -120,11 +121,12 @@ impl<W: Wake> State<W> {
 
     /// The token that is remembered for this plan, if there is nothing else to do for it. Where somebody listens to the steps they
     /// are taken, so that whoever listens misses nothing.
+    #[inline]
     pub fn hit(&self, plan: &Plan) -> Option<AccessToken> {
         if self.is_observed() {
             return None;
         }
-        let token = self.memory.hit(plan, self.clock.now())?;
+        let token = self.memory.hit(plan, self.clock.about_now())?;
         match &self.settings.metrics {
             None => Some(token),
             Some(_) => self.measured(Ok(token)).ok(),
@@ -159,6 +161,7 @@ impl<W: Wake> State<W> {
 
     /// The slots for tokens that are held beside the memory.
     #[must_use]
+    #[inline]
     pub fn slots(&self) -> &Slots {
         &self.slots
     }
@@ -200,6 +203,7 @@ impl<W: Wake> State<W> {
 
     /// The clock.
     #[must_use]
+    #[inline]
     pub fn clock(&self) -> &Clock {
         &self.clock
     }

@@ -89,11 +89,17 @@ impl EntraClient {
         Ok(HeldSource::new(self.clone(), plan))
     }
 
-    /// The same for a plan that this client made.
+    /// The same for a plan that this client made. Whatever takes a flow is on the heap, so that the futures which find a token at
+    /// once are small.
+    #[inline]
     pub(crate) async fn token_for(&self, plan: &Plan) -> Result<AccessToken, Error> {
-        if let Some(token) = self.0.state.hit(plan) {
-            return Ok(token);
+        match self.0.state.hit(plan) {
+            Some(token) => Ok(token),
+            None => Box::pin(self.flow(plan)).await,
         }
+    }
+
+    async fn flow(&self, plan: &Plan) -> Result<AccessToken, Error> {
         let (result, renewal) = self.run(plan.clone()).await;
         if let Some(renewal) = renewal.filter(|_| self.0.state.settings().background_renewal) {
             let this = self.clone();
@@ -188,6 +194,7 @@ impl EntraClient {
         self.0.http.identity(thumbprint)
     }
 
+    #[inline]
     pub(crate) fn about_now(&self) -> Now {
         self.0.state.clock().about_now()
     }
