@@ -2,7 +2,7 @@
 //! other libraries write down.
 
 use super::clouds::{CLOUDS, Cloud};
-use super::{Authority, AuthorityKind, CIAM_DOMAIN, Tenant};
+use super::{Authority, AuthorityKind, Tenant};
 
 /// Stands where a tenant has to stand and does not matter.
 const SOME_TENANT: &str = "common";
@@ -34,8 +34,7 @@ impl Authority {
         let host = host.to_ascii_lowercase();
         let kind = match Cloud::of(&host) {
             Some(_) => AuthorityKind::Entra,
-            None if host.ends_with(CIAM_DOMAIN) => AuthorityKind::Ciam,
-            None => return None,
+            None => AuthorityKind::Ciam,
         };
         let url = format!("https://{host}/{}", tenant.unwrap_or(SOME_TENANT));
         Self::parse(&url).ok().filter(|authority| {

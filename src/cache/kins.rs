@@ -93,7 +93,7 @@ impl TenantId {
                 (_, b'a'..=b'f') => byte.wrapping_sub(b'a').wrapping_add(10),
                 _ => return None,
             };
-            bits = bits.rotate_left(4) | u128::from(digit);
+            bits = bits.wrapping_mul(16).wrapping_add(u128::from(digit));
         }
         (tenant.len() == 36).then(|| Self(bits.to_be_bytes()))
     }
@@ -252,4 +252,36 @@ impl Kins {
 
 fn at(places: &[Option<Counted>], place: u32) -> Option<&Counted> {
     places.get(usize::try_from(place).ok()?)?.as_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two tenants that were held as one would be handed each other's tokens.
+    #[test]
+    fn t13_a_tenant_is_held_as_a_guid_only_where_that_is_all_of_it() {
+        let guid = "01234567-89ab-cdef-0123-456789abcdef";
+        assert_eq!(TenantId::of(guid).rest(guid), "");
+        assert_eq!(TenantId::of(guid).in_full(""), guid);
+        for tenant in [
+            "",
+            "contoso.com",
+            "01234567-89AB-cdef-0123-456789abcdef",
+            "01234567-89ab-cdef-0123-456789abcde",
+            "01234567-89ab-cdef-0123-456789abcdef0",
+            "0123456789abcdef0123456789abcdef",
+            // As long as a GUID, with a digit more in the place of each hyphen.
+            "01234567089ab0cdef001230456789abcdef",
+            "0123456-789ab-cdef-0123-456789abcdef",
+            "00000000-0000-0000-0000-000000000000",
+        ] {
+            let id = TenantId::of(tenant);
+            assert_eq!(id, TenantId::NONE, "{tenant}");
+            assert_eq!(
+                (id.rest(tenant), id.in_full(tenant)),
+                (tenant, tenant.to_owned())
+            );
+        }
+    }
 }

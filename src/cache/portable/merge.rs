@@ -139,11 +139,9 @@ impl<'m> Found<'m> {
             if let Some(user) = SignedIn::of(&key) {
                 let latest = self.users.entry(user).or_default();
                 let came = entry.issued.life.start().wall();
-                if let Some(id_token) = entry.issued.id_token()
-                    && latest.is_none_or(|(before, _)| came > before)
-                {
-                    *latest = Some((came, id_token));
-                }
+                let id_token = entry.issued.id_token().map(|id_token| (came, id_token));
+                let both = latest.iter().copied().chain(id_token);
+                *latest = both.max_by_key(|(came, _)| *came);
             }
         }
     }

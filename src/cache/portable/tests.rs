@@ -1,6 +1,7 @@
 //! What the items' names and contents promise, for keys of all kinds; documents as a whole are tested in `tests/it/portable.rs`.
 
 mod draft;
+mod kept_apart;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -284,7 +284,9 @@ impl<'a> Reader<'a> {
                     return Err(self.malformed());
                 }
                 let high = (first & 0x3ff) << 10;
-                0x1_0000_u32.saturating_add(high | (second & 0x3ff))
+                0x1_0000_u32
+                    .saturating_add(high)
+                    .saturating_add(second & 0x3ff)
             }
             other => other,
         };
