@@ -18,6 +18,8 @@ use super::partition::{CacheUpdate, Change, Partition};
 const MOST_ADOPTED: usize = 1_000;
 
 /// How much a [`Memory`] may hold.
+///
+/// A [`Memory`] is made with them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_structs,
