@@ -202,7 +202,10 @@ fn unshown(all: &[Item]) -> Vec<String> {
     let mut known: BTreeMap<String, Vec<(&str, String)>> = BTreeMap::new();
     for item in all {
         let example = examples(&item.docs);
-        known.entry(item.path()).or_default().push((item.package, example));
+        known
+            .entry(item.path())
+            .or_default()
+            .push((item.package, example));
     }
     // The examples that a text in this package has or links to. What this package names, it means its own by.
     let seen = |package: &str, docs: &str| {
@@ -220,12 +223,18 @@ fn unshown(all: &[Item]) -> Vec<String> {
     let is_called = |item: &Item| {
         let call = item.path() + "(";
         let owner = |other: &&Item| other.of.is_none() && item.of.as_ref() == Some(&other.name);
-        let mut owners = all.iter().filter(owner).filter(|owner| owner.package == item.package);
+        let mut owners = all
+            .iter()
+            .filter(owner)
+            .filter(|owner| owner.package == item.package);
         owners.any(|owner| seen(owner.package, &owner.docs).contains(&call))
     };
     let not_shown = |item: &&Item| seen(item.package, &item.docs).is_empty() && !is_called(item);
     let asked = all.iter().filter(|item| !item.method);
-    asked.filter(not_shown).map(|item| format!("{} in {}", item.path(), item.package)).collect()
+    asked
+        .filter(not_shown)
+        .map(|item| format!("{} in {}", item.path(), item.package))
+        .collect()
 }
 
 #[test]
@@ -262,4 +271,72 @@ fn every_public_item_has_an_example_or_a_link_to_one() {
     }
     let unshown = unshown(&all);
     assert!(unshown.is_empty(), "{}: {unshown:#?}", unshown.len());
+}
+
+/// The features of a package that its crate's documentation does not name, or its manifest does not explain.
+fn undocumented(manifest: &str, docs: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut explained = false;
+    let section = manifest.lines().skip_while(|line| *line != "[features]");
+    for line in section.skip(1).take_while(|line| !line.starts_with('[')) {
+        if let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+            if !explained || !docs.contains(&format!("`{name}`")) {
+                found.push(name.to_owned());
+            }
+        }
+        explained = line.starts_with('#');
+    }
+    found
+}
+
+#[test]
+fn every_feature_is_documented() {
+    for package in PACKAGES {
+        let source = root().join(package);
+        let manifest = read(source.with_file_name("Cargo.toml"));
+        let docs = inner(&read(source.join("lib.rs")));
+        assert_eq!(
+            undocumented(&manifest, &docs),
+            Vec::<String>::new(),
+            "{package}"
+        );
+    }
+}
+
+/// That the rules above can fail.
+#[test]
+fn what_is_not_shown_is_found() {
+    let none = |_: &str| String::new();
+    let unshown = |source: &str| unshown(&items(PACKAGES[0], source, &none)).len();
+    let shown = "/// ```\n/// A::new(B)\n/// ```\npub struct A;\n";
+    let hidden = [
+        "pub struct A;",
+        "/// What it is.\npub fn a() {}",
+        "/// ```text\n/// a\n/// ```\npub enum A {}",
+        "/// ```ignore\n/// a\n/// ```\npub const fn a() {}",
+        "/// See [`B`].\npub struct A;",
+        "/// What it is.\n#[macro_export]\nmacro_rules! a {}",
+        "/// ```\n/// a\n/// ```\npub struct A;\nimpl<T: B<C>> A {\n    pub fn new(b: T) -> Self {\n",
+        "/// ```\n/// a\n/// ```\npub struct A;\n\npub trait B {}",
+        "pub mod a;",
+    ];
+    for source in hidden {
+        assert_eq!(unshown(source), 1, "{source}");
+    }
+    let seen = [
+        "/// See [`A`].\npub struct B;",
+        "/// See [an example](crate::A).\npub struct B;",
+        "/// See [`A::new`].\n#[expect(\n    some::lint,\n    reason = \"…\"\n)]\npub struct B;",
+        "impl A {\n    pub fn new(b: B) -> Self {",
+        "impl A {\n    pub fn b(&self) {",
+        "impl A {\n    pub fn b(\n        mut self,\n    ) {",
+        "impl B for A {\n    fn b() {",
+        "pub(crate) struct B;",
+        "macro_rules! a {}",
+    ];
+    for source in seen {
+        assert_eq!(unshown(&format!("{shown}{source}")), 0, "{source}");
+    }
+    let features = "[features]\n# What it adds.\na = []\nb = []\n# Not named.\nc = []\n\n[dependencies]\nd = \"1\"";
+    assert_eq!(undocumented(features, "`a`, `b`"), ["b", "c"]);
 }

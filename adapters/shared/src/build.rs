@@ -13,16 +13,17 @@ use crate::network::NetworkError;
 /// use entra_adapter::{BuildError, Settings, State, Wake};
 /// use entra_proto::{Client, Credential};
 ///
-/// # fn f<W: Wake>() -> Result<(), entra_proto::Error> {
-/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", Credential::assertion_provider()).build()?;
-/// let error = State::<W>::new(Settings::new(client), false, false).unwrap_err();
-/// assert!(matches!(error, BuildError::MissingAssertionProvider));
-/// # Ok(()) }
+/// fn state<W: Wake>() -> Result<State<W>, BuildError> {
+///     let builder = Client::builder("app", "https://login.microsoftonline.com/contoso.com", Credential::assertion_provider());
+///     let client = builder.build().expect("a client that makes sense");
+///     State::new(Settings::new(client), false, false)
+/// }
 /// # struct Never;
 /// # impl Wake for Never {
 /// #     fn wake(self, handed: entra_adapter::Handed<Self>) -> Result<(), entra_adapter::Handed<Self>> { Err(handed) }
 /// # }
-/// # f::<Never>().unwrap();
+/// # let state = state::<Never>;
+/// assert!(matches!(state(), Err(BuildError::MissingAssertionProvider)));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]

@@ -88,7 +88,7 @@ impl ClientIdentity {
     /// ```
     /// use entra_adapter::{ClientIdentity, IdentityError};
     ///
-    /// assert_eq!(ClientIdentity::from_der(vec![], vec![]).unwrap_err(), IdentityError::NoCertificate);
+    /// assert_eq!(ClientIdentity::from_der(vec![], vec![]).unwrap_err(), IdentityError::UnusableKey);
     /// ```
     ///
     /// # Errors
