@@ -24,6 +24,8 @@ const CIAM_DOMAIN: &str = ".ciamlogin.com";
 pub(crate) const INSTANCE_DISCOVERY_HOST: &str = "login.microsoftonline.com";
 
 /// What kind of token service an authority is; it follows from the URL.
+///
+/// [`Authority`] has an example that asks for it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum AuthorityKind {

@@ -71,6 +71,8 @@ impl fmt::Debug for Region {
 /// Where the application says that its region comes from.
 ///
 /// The names `TryAutoDetect` (discover) and `DisableMsalForceRegion` (none) are MSAL's control words, in any case of letters.
+///
+/// [`Client`](crate::Client) has an example of a client with one.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RegionSource {
@@ -84,6 +86,18 @@ pub enum RegionSource {
 }
 
 /// What to do when mutual TLS meets an Entra authority without a region (rule 5).
+///
+/// ```
+/// use entra_proto::{Client, Credential, RegionPolicy, TokenRequest};
+///
+/// let builder = Client::builder("app", "https://login.microsoftonline.com/contoso.com", Credential::certificate_provider());
+/// let required = builder.clone().build()?;
+/// let optional = builder.region_policy(RegionPolicy::Optional).build()?;
+/// let bound = TokenRequest::for_app(["https://vault.azure.net/.default"]).proof_of_possession();
+/// assert_eq!(bound.clone().plan(&required).unwrap_err().code(), "mtls_pop_without_region");
+/// assert!(bound.plan(&optional).is_ok());
+/// # Ok::<(), entra_proto::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum RegionPolicy {
@@ -122,6 +136,17 @@ impl Environment {
 }
 
 /// How the question of the region was settled.
+///
+/// ```
+/// use entra_proto::{AccessToken, RegionOrigin};
+///
+/// /// Whether somebody should look after the metadata service.
+/// fn is_suspect(token: &AccessToken) -> bool {
+///     token.metadata().region_origin() == RegionOrigin::Failed
+/// }
+/// # assert_eq!(RegionOrigin::default(), RegionOrigin::None);
+/// # let _ = is_suspect;
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum RegionOrigin {

@@ -84,6 +84,12 @@ pub struct Body(Vec<u8>);
 
 impl Body {
     /// A body without bytes.
+    ///
+    /// ```
+    /// let request = http::Request::get("https://contoso.vault.azure.net/secrets/x").body(entra_proto::Body::empty())?;
+    /// assert!(request.body().expose().is_empty());
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn empty() -> Self {
         Self::default()

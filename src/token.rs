@@ -34,6 +34,15 @@ pub struct AccessToken {
 }
 
 /// Where a token came from.
+///
+/// ```
+/// use entra_proto::{AccessToken, TokenSource};
+///
+/// fn was_fetched_for_this_call(token: &AccessToken) -> bool {
+///     token.source() == TokenSource::Network
+/// }
+/// # let _ = was_fetched_for_this_call;
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum TokenSource {

@@ -20,6 +20,16 @@ use super::kins::TenantId;
 use super::partition::Note;
 
 /// What kind of token: it follows from the request alone (rule 1).
+///
+/// ```
+/// use entra_proto::{Client, Credential, Secret, TokenKind, TokenRequest};
+///
+/// # let credential = Credential::secret(Secret::new("s"));
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+/// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?;
+/// assert_eq!(plan.token_kind(), TokenKind::Bearer);
+/// # Ok::<(), entra_proto::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum TokenKind {
@@ -47,6 +57,8 @@ impl fmt::Display for TokenKind {
 }
 
 /// Where something is remembered. Equal keys, the same [`Partition`](super::Partition).
+///
+/// [`remembers`](PartitionKey::remembers) has an example of what one says; [`CacheUpdate`](super::CacheUpdate), of a store by such keys.
 #[derive(Clone)]
 pub struct PartitionKey(Arc<Digested>);
 
@@ -477,6 +489,25 @@ impl Hash for ScopeSet {
 }
 
 /// What callers queue for: requests with equal keys would get the same answer, so one of them asks.
+///
+/// Ordered and hashed, for the map of whoever keeps the turns:
+///
+/// ```
+/// use std::collections::BTreeSet;
+/// use entra_proto::*;
+///
+/// # let credential = Credential::secret(Secret::new("s"));
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+/// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?;
+/// let now = Now::new(std::time::Duration::from_secs(1_798_761_600), std::time::Duration::ZERO);
+/// let mut in_flight: BTreeSet<FlightKey> = BTreeSet::new();
+/// for is_first in [true, false] {
+///     let Step::LoadCache(load) = plan.clone().start(Seed::from_bytes([7; 32]), now) else { panic!("another step") };
+///     let Step::TakeTurn(take) = load.resume(Ok(Partition::default()), now) else { panic!("another step") };
+///     assert_eq!(in_flight.insert(take.key().clone()), is_first);
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FlightKey {
     partition: PartitionKey,

@@ -21,6 +21,8 @@ use super::tokens::Tokens;
 const MOST_ADOPTED: usize = 1_000;
 
 /// How much a [`Memory`] may hold.
+///
+/// A [`Memory`] is made with them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_structs,

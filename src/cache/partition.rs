@@ -21,6 +21,8 @@ const MARGIN: u64 = 300 * 1_000_000_000;
 const NEVER: u64 = u64::MAX;
 
 /// What is remembered under one [`PartitionKey`](super::PartitionKey). A key that nobody has written to has an empty one.
+///
+/// [`CacheUpdate`] has an example of a store for them.
 #[derive(Clone, Default)]
 pub struct Partition {
     entries: Entries,
@@ -367,6 +369,27 @@ impl Note {
 }
 
 /// One change of a partition. It is a delta: two drivers that apply theirs in any order lose neither.
+///
+/// For a store of one's own, where a [`Memory`](super::Memory) does not do:
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use entra_proto::{LoadCache, Partition, PartitionKey, SaveCache};
+///
+/// #[derive(Default)]
+/// struct Store(BTreeMap<PartitionKey, Partition>);
+///
+/// impl Store {
+///     fn load(&self, load: &LoadCache) -> Partition {
+///         self.0.get(load.key()).cloned().unwrap_or_default()
+///     }
+///
+///     fn save(&mut self, save: &SaveCache) {
+///         save.update().apply(self.0.entry(save.key().clone()).or_default());
+///     }
+/// }
+/// # let _ = (Store::default(), Store::load, Store::save);
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct CacheUpdate(Change);
 

@@ -24,6 +24,8 @@ const LASTS: Duration = Duration::from_secs(24 * 3_600);
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Send [`request`](Self::request): is this host one of Entra's, or where is this provider's token endpoint?
+///
+/// Answered in the loop of the [crate's documentation](crate).
 #[derive(Debug)]
 #[must_use]
 pub struct DiscoverInstance {

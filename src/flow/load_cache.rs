@@ -13,6 +13,8 @@ use super::material::{Held, Prepared};
 use super::{Flow, Step, discover_instance, discover_region, done, material, take_turn, throttle};
 
 /// Fetch what is remembered under [`key`](Self::key).
+///
+/// Answered in the loop of the [crate's documentation](crate).
 #[derive(Debug)]
 #[must_use]
 pub struct LoadCache {

@@ -16,6 +16,7 @@ mod compile_fail;
 mod crowd;
 mod documents;
 mod edges;
+mod examples;
 mod federated;
 mod flows;
 mod grants;

@@ -5,6 +5,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use entra_proto::{Environment, Now, Seed};
 
 /// Reads both clocks. One per client: the monotonic readings of two are not comparable.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let clock = entra_adapter::Clock::start();
+/// let now = clock.now();
+/// assert!(clock.until(now.monotonic() + Duration::from_secs(60)) <= Duration::from_secs(60));
+/// assert_eq!(clock.until(now.monotonic()), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
@@ -75,6 +84,8 @@ impl Clock {
 
 /// Draws a seed from the system's generator.
 ///
+/// Each flow starts with one, as the [crate's documentation](crate) shows.
+///
 /// # Errors
 /// When the system has no randomness to give; there is no default (I43).
 pub fn seed() -> Result<Seed, getrandom::Error> {
@@ -84,6 +95,17 @@ pub fn seed() -> Result<Seed, getrandom::Error> {
 }
 
 /// Reads the variables that matter from the process's environment.
+///
+/// ```no_run
+/// use entra_proto::{Client, Credential, RegionSource};
+///
+/// let credential = Credential::signed_assertion_provider();
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential)
+///     .region(RegionSource::Discover)
+///     .environment(entra_adapter::read_environment())
+///     .build()?;
+/// # Ok::<(), entra_proto::Error>(())
+/// ```
 #[must_use]
 pub fn read_environment() -> Environment {
     Environment::read(|name| std::env::var(name).ok())

@@ -20,6 +20,8 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::turns::{Turns, Wake};
 
 /// What a builder collects.
+///
+/// An adapter's builder fills it in, as [`builder_options`](crate::builder_options) shows.
 #[derive(Clone)]
 #[expect(
     clippy::exhaustive_structs,
@@ -68,6 +70,8 @@ impl fmt::Debug for Settings {
 }
 
 /// What all flows of a client share: memory, turns and clock.
+///
+/// The [crate's documentation](crate) has a loop round one.
 #[derive(Debug)]
 pub struct State<W: Wake> {
     settings: Settings,
@@ -222,6 +226,8 @@ impl<W: Wake> State<W> {
 }
 
 /// What one answer may take.
+///
+/// The loop of the [crate's documentation](crate) asks for one with each request.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "two numbers for one call")]
 pub struct Allowance {
