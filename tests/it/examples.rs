@@ -214,7 +214,7 @@ fn unshown(all: &[Item]) -> Vec<String> {
             let name = if link == "crate" { package } else { &link };
             let named = known.get(name).map_or(&[][..], Vec::as_slice);
             let own = named.iter().find(|(of, _)| *of == package);
-            for (_, example) in own.or(named.first()) {
+            if let Some((_, example)) = own.or(named.first()) {
                 seen.push_str(example);
             }
         }
