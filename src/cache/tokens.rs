@@ -336,9 +336,8 @@ fn hash(hashes: &Hashes, digest: u32) -> u64 {
 }
 
 /// The number by which a tenant is counted.
-fn tenant_number(tenant: TenantId, named: &str) -> u8 {
-    let [number, ..] = super::key::digest(&(tenant, tenant.rest(named))).to_le_bytes();
-    number
+fn tenant_number(tenant: TenantId, named: &str) -> u64 {
+    super::key::digest(&(tenant, tenant.rest(named)))
 }
 
 /// Where a token is looked for. A key may have tokens for very many scopes, each of them for one; those for several, which serve whoever

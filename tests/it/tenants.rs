@@ -48,7 +48,7 @@ fn quiet() -> Vec<String> {
 
 #[test]
 fn run09_a_tenant_with_very_many_tokens_makes_room_with_its_own() {
-    for crowd in ["busy.example", "f0000000-85fd-4f47-8d8c-2f3cb9eb7b2e"] {
+    for crowd in ["noisy.example", "f0000000-85fd-4f47-8d8c-2f3cb9eb7b2e"] {
         let mut script = of(100);
         for tenant in quiet() {
             fetch(&mut script, &tenant, "scope", 1_000);
@@ -74,7 +74,7 @@ fn run09_nobody_goes_below_an_eighth_for_others() {
     for number in 0..30 {
         fetch(
             &mut script,
-            "busy.example",
+            "noisy.example",
             &format!("scope{number}"),
             3_000,
         );
@@ -90,7 +90,7 @@ fn run09_nobody_goes_below_an_eighth_for_others() {
     for number in 70..100 {
         fetch(&mut script, &other(number), "scope", 1_000 + number);
     }
-    let crowd = (0..30).filter(|number| holds(&script, "busy.example", &format!("scope{number}")));
+    let crowd = (0..30).filter(|number| holds(&script, "noisy.example", &format!("scope{number}")));
     assert_eq!(crowd.count(), 12);
     assert_eq!(script.memory.crowd(), None);
     let gone: Vec<_> = (0..100)
@@ -108,7 +108,7 @@ fn run09_what_has_ended_makes_room_before_any_crowd() {
     for number in 0..20 {
         fetch(
             &mut script,
-            "busy.example",
+            "noisy.example",
             &format!("scope{number}"),
             3_000,
         );
@@ -122,14 +122,14 @@ fn run09_what_has_ended_makes_room_before_any_crowd() {
         let life = 1_000 + (number * 7) % 40;
         fetch(
             &mut script,
-            "busy.example",
+            "noisy.example",
             &format!("scope{number}"),
             life,
         );
     }
     assert_eq!((script.memory.len(), script.memory.crowd()), (20, None));
     for number in 0..40_u64 {
-        let held = holds(&script, "busy.example", &format!("scope{number}"));
+        let held = holds(&script, "noisy.example", &format!("scope{number}"));
         assert_eq!(held, (number * 7) % 40 >= 20, "{number}");
     }
 }
@@ -139,7 +139,7 @@ fn run09_what_has_ended_makes_room_before_any_crowd() {
 fn run09_a_crowd_that_has_ended_is_none() {
     let mut script = of(100);
     for number in 0..50 {
-        fetch(&mut script, "busy.example", &format!("scope{number}"), 400);
+        fetch(&mut script, "noisy.example", &format!("scope{number}"), 400);
     }
     for number in 0..50 {
         fetch(
@@ -169,7 +169,7 @@ fn run09_a_crowd_that_has_ended_is_none() {
 #[test]
 fn a_flow_loads_no_more_than_what_may_serve_it() {
     let mut script = of(10_000);
-    let tenant = "busy.example";
+    let tenant = "noisy.example";
     let both = "https://vault.azure.net/.default https://storage.azure.com/.default";
     let request = |scopes: &[&str]| {
         let authority = "https://login.microsoftonline.com/contoso.com";

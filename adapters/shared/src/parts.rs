@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use entra_proto::{
-    AccessToken, CacheUpdate, Limits, LoadCache, Memory, Now, Partition, PartitionKey, Plan, PortableCache,
+    AccessToken, CacheUpdate, Limits, LoadCache, Memory, Now, Partition, PartitionKey, Plan,
+    PortableCache,
 };
 
 use crate::sync::{Mutex, MutexGuard, PARTS, PoisonError};
