@@ -263,9 +263,7 @@ impl Flow {
 
     /// When the whole flow has to be over, on the monotonic clock.
     fn deadline(&self) -> Duration {
-        self.began
-            .monotonic()
-            .saturating_add(self.plan.allowed_time())
+        self.began.after(self.plan.allowed_time()).monotonic()
     }
 
     fn region(&self) -> Option<Region> {

@@ -1,6 +1,7 @@
 //! Kins: what tokens of many tenants have in common is held once, however many they are.
 
-use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -55,7 +56,7 @@ struct Counted {
 impl Default for Hashes {
     /// The secret is drawn by the standard library, as for its own tables.
     fn default() -> Self {
-        Self(RandomState::new().hash_one(()))
+        Self(HashMap::<(), ()>::new().hasher().hash_one(()))
     }
 }
 

@@ -171,10 +171,7 @@ fn ask(flow: Box<Flow>, key: PartitionKey, prepared: Prepared, now: Now) -> Step
         .body(Body::empty());
     match request {
         Ok(request) => Step::DiscoverInstance(DiscoverInstance {
-            deadline: now
-                .monotonic()
-                .saturating_add(TIME_LIMIT)
-                .min(flow.deadline()),
+            deadline: now.after(TIME_LIMIT).monotonic().min(flow.deadline()),
             flow,
             key,
             prepared,

@@ -127,10 +127,7 @@ fn probe(
         .body(Body::empty());
     match request {
         Ok(request) => Step::DiscoverRegion(DiscoverRegion {
-            deadline: now
-                .monotonic()
-                .saturating_add(TIME_LIMIT)
-                .min(flow.deadline()),
+            deadline: now.after(TIME_LIMIT).monotonic().min(flow.deadline()),
             flow,
             key,
             held,

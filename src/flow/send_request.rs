@@ -429,7 +429,7 @@ impl SendRequest {
                 .unwrap_or(0);
             PAUSE.saturating_add(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
         });
-        let until = now.monotonic().saturating_add(pause);
+        let until = now.after(pause).monotonic();
         if may_repeat && self.flow.attempt == Attempt::First && until < self.flow.deadline() {
             After::TryAgain { until }
         } else {

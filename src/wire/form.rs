@@ -154,10 +154,12 @@ const fn is_plain(byte: u8) -> bool {
 fn looked_up(byte: u8) -> bool {
     const PLAIN: [bool; 256] = {
         let mut plain = [false; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            plain[byte] = is_plain(byte as u8);
-            byte += 1;
+        let mut rest: &mut [bool] = &mut plain;
+        let mut byte = 0_u8;
+        while let Some((first, others)) = rest.split_first_mut() {
+            *first = is_plain(byte);
+            byte = byte.wrapping_add(1);
+            rest = others;
         }
         plain
     };
