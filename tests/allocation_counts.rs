@@ -18,6 +18,8 @@ const START: Now = Now::new(Duration::from_secs(1_798_761_600), Duration::ZERO);
 /// What a miss costs today, saving the token included; the answer's own bytes are the transport's. A memory that grows allocates
 /// besides, now and then.
 const MISS: usize = 8;
+const AUTHORITY: &str = "https://login.microsoftonline.com/contoso.com";
+const RSA: &[u8] = include_bytes!("it/fixtures/rsa.der");
 const VAULT: &str = "https://vault.azure.net/.default";
 
 /// What comes of `work`, and how often it allocates.
@@ -30,17 +32,16 @@ fn counted<T>(work: impl FnOnce() -> T) -> (usize, T) {
 }
 
 fn client() -> Client {
-    let authority = "https://login.microsoftonline.com/contoso.com";
     let credential = Credential::secret(Secret::new("secret"));
-    Client::builder("app", authority, credential)
+    Client::builder("app", AUTHORITY, credential)
         .build()
         .expect("a client")
 }
 
-fn answer() -> Response<Body> {
+fn answer(kind: TokenKind) -> Response<Body> {
     let token = "t".repeat(1_500);
     let body = format!(
-        "{{\"token_type\":\"Bearer\",\"expires_in\":3599,\"ext_expires_in\":3599,\"access_token\":\"{token}\"}}"
+        "{{\"token_type\":\"{kind}\",\"expires_in\":3599,\"ext_expires_in\":3599,\"access_token\":\"{token}\"}}"
     );
     Response::new(Body::from(body.into_bytes()))
 }
@@ -83,10 +84,10 @@ fn a_hit_allocates_nothing_and_a_miss_little() {
     };
     let mut memory = Memory::default();
     // The first token brings the tables that all are held in.
-    run(in_tenant(0), &mut memory, answer());
+    run(in_tenant(0), &mut memory, answer(TokenKind::Bearer));
     let ready = in_tenant(1);
     let (missed, token) = counted({
-        let (plan, answer) = (ready.clone(), answer());
+        let (plan, answer) = (ready.clone(), answer(TokenKind::Bearer));
         let memory = &mut memory;
         move || run(plan, memory, answer)
     });
@@ -111,7 +112,7 @@ fn a_hit_allocates_nothing_and_a_miss_little() {
 
     // However much is remembered already.
     let many: Vec<_> = (0..1_000)
-        .map(|number| (in_tenant(number + 2), answer()))
+        .map(|number| (in_tenant(number + 2), answer(TokenKind::Bearer)))
         .collect();
     let (missed, ()) = counted(|| {
         for (plan, answer) in many {
@@ -119,4 +120,50 @@ fn a_hit_allocates_nothing_and_a_miss_little() {
         }
     });
     assert!(missed <= 1_000 * MISS + 200, "{missed}");
+
+    what_is_worked_out_beforehand_is_not_worked_out_again();
+    t35_texts_with_escapes_take_no_more_than_their_length();
+}
+
+/// Where a request goes is known before it is asked for, if nobody has to say what region this is: in Entra's plain and mutual TLS,
+/// and in all that has no regions.
+fn what_is_worked_out_beforehand_is_not_worked_out_again() {
+    let secret = || Credential::secret(Secret::new("secret"));
+    let certificate = || Credential::certificate(CertificateChain::new(RSA.to_vec()));
+    let westus3 = || RegionSource::Named("westus3".to_owned());
+    let (entra, dsts) = (AUTHORITY, "https://login.example.com/dstsv2/contoso.com");
+    let app = || TokenRequest::for_app([VAULT]);
+    for (what, authority, credential, region, request) in [
+        ("plain", entra, secret(), westus3(), app()),
+        (
+            "mutual TLS",
+            entra,
+            certificate(),
+            westus3(),
+            app().proof_of_possession(),
+        ),
+        ("no regions", dsts, secret(), RegionSource::Discover, app()),
+    ] {
+        let client = Client::builder("app", authority, credential).region(region);
+        let plan = request
+            .plan(&client.build().expect("a client"))
+            .expect("a plan");
+        let count = |plan: Plan| {
+            let (mut memory, answer) = (Memory::default(), answer(plan.token_kind()));
+            counted(|| drop(run(plan, &mut memory, answer))).0
+        };
+        let ready = plan.clone().ready();
+        assert!(count(ready) < count(plan), "{what}");
+    }
+}
+
+/// The copy of a text with escapes has room for that text, not for all that comes after it: a document of many would take the square
+/// of its length.
+fn t35_texts_with_escapes_take_no_more_than_their_length() {
+    let texts = vec![r#""a\/b""#; 1_000].join(",");
+    let document = format!("{{\"Unknown\":[{texts}]}}").into_bytes();
+    let before = COUNTING.stats();
+    let read = PortableCache::read(&document);
+    let taken = COUNTING.stats().bytes_allocated - before.bytes_allocated;
+    assert!(read.is_ok() && taken < 10 * document.len(), "{taken} bytes");
 }

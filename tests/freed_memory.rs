@@ -178,7 +178,7 @@ fn granted(kind: &str, what: What) -> http::Response<Body> {
     body.extend_from_slice(kind.as_bytes());
     // Anything may be escaped; a token needs it no more than other text.
     let tail = if matches!(what, What::AccessTokenWithEscapes) {
-        r#"\u002e\/tail""#
+        r#"\u002e\/\"tail""#
     } else {
         r#"""#
     };

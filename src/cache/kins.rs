@@ -249,6 +249,11 @@ impl Kins {
     fn counted(&self, place: u32) -> Option<&Counted> {
         at(&self.places, place)
     }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.index.is_empty() && self.places.iter().all(Option::is_none)
+    }
 }
 
 fn at(places: &[Option<Counted>], place: u32) -> Option<&Counted> {
@@ -257,6 +262,15 @@ fn at(places: &[Option<Counted>], place: u32) -> Option<&Counted> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use crate::authority::AuthorityKind;
+    use crate::cache::TokenKind;
+    use crate::cache::key::{GrantKey, ScopeSet};
+    use crate::cache::partition::{Beside, Issued};
+    use crate::secret::Secret;
+    use crate::time::{Now, Span};
+
     use super::*;
 
     /// Two tenants that were held as one would be handed each other's tokens.
@@ -284,5 +298,49 @@ mod tests {
                 (tenant, tenant.to_owned())
             );
         }
+    }
+
+    fn key(client: &str) -> TokenKey {
+        TokenKey {
+            authority_kind: AuthorityKind::Entra,
+            authority: "login.windows.net".to_owned(),
+            tenant: "contoso.com".to_owned(),
+            client: client.to_owned(),
+            kind: TokenKind::Bearer,
+            certificate: None,
+            grant: GrantKey::App,
+            fmi_path: None,
+            assertion_fmi_path: None,
+            partition: None,
+            further: None,
+        }
+    }
+
+    /// Kins of as many clients are no longer looked through one by one than those of one.
+    #[test]
+    fn other_kins_are_looked_for_elsewhere() {
+        let now = Now::new(Duration::ZERO, Duration::ZERO);
+        let life = Span::new(now, Duration::from_secs(3_600));
+        let issued = || Issued::new(Secret::new("token"), life, None, Beside::default());
+        let entry = |scope: &str| Entry {
+            about: Arc::new(About {
+                kind: TokenKind::Bearer,
+                scopes: ScopeSet::of([scope]),
+                target: scope.into(),
+            }),
+            region: None,
+            issued: Arc::new(issued()),
+        };
+        let kins = Kins::default();
+        let place = |client: &str, tenant: &str, scope: &str| {
+            let (key, entry) = (key(client).in_tenant(tenant.to_owned()), entry(scope));
+            let wanted = Wanted::new(&key, TenantId::of(tenant), &entry);
+            kins.hash(wanted.digest())
+        };
+        let plain = place("one", "contoso.com", "a");
+        assert_eq!(plain, place("one", "contoso.com", "a"));
+        assert_ne!(plain, place("two", "contoso.com", "a"));
+        assert_ne!(plain, place("one", "fabrikam.com", "a"));
+        assert_ne!(plain, place("one", "contoso.com", "b"));
     }
 }

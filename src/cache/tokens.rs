@@ -351,3 +351,6 @@ fn half(digest: u64) -> u32 {
     let [a, b, c, d, ..] = digest.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use crate::portable::{
     secret,
 };
 use crate::properties::{cases, document as any_document, object};
-use crate::script::{START, Script, seconds};
+use crate::script::{START, Script, granting, seconds};
 
 fn read(document: &Value) -> PortableCache {
     PortableCache::read(document.to_string().as_bytes()).expect("a document")
@@ -262,6 +262,9 @@ fn what_is_no_document_is_an_error_that_says_where_and_not_what() {
         ("[\"CANARY\"]".to_owned(), "byte 0"),
         ("{\"CANARY\":1".to_owned(), "byte 11"),
         ("{\"CANARY\":1}CANARY".to_owned(), "byte 12"),
+        // A control character, wherever it stands in its text.
+        ("{\"CANARY CANARY\u{1}\":1}".to_owned(), "byte 15"),
+        ("{\"CANARY CANARY".to_owned(), "byte 15"),
         (item("[\"CANARY\"]"), "byte 15"),
         (item("\"CANARY\""), "byte 15"),
         (item("{\"CANARY\":{},\"CANARY\":{}}"), "byte 28"),
@@ -358,6 +361,46 @@ fn a_refresh_token_gives_way_to_a_newer_one_and_its_item_keeps_the_rest() {
     );
 }
 
+/// MSAL.NET does not say when one came, so nobody knows whether it is newer than the one that is held.
+#[test]
+fn a_refresh_token_without_a_date_takes_no_others_place() {
+    let refresh = TokenRequest::refreshing(Secret::new("CANARY-old"), ["User.Read"]);
+    let plan = refresh.plan(&client(ENTRA, secret())).expect("a plan");
+    let undated = PortableCache::read(dotnet().as_bytes()).expect("a document");
+    let held = |script: &Script| {
+        let written = document(&exported(script));
+        let items = written["RefreshToken"].as_object().expect("items");
+        items
+            .values()
+            .map(|item| item["secret"].clone())
+            .collect::<Vec<_>>()
+    };
+    let mut script = Script::new().answers([about_user("1")]);
+    undated.load_into(&mut script.memory, script.now);
+    let foreign = held(&script);
+    script.run(&plan);
+    let own = held(&script);
+    assert_eq!(own, [json!("CANARY-refresh-1")]);
+    assert_ne!(own, foreign);
+    script.pass(seconds(10));
+    undated.load_into(&mut script.memory, script.now);
+    assert_eq!(held(&script), own);
+}
+
+/// A token that would be renewed once it has ended is one that is not renewed.
+#[test]
+fn a_renewal_that_comes_too_late_is_not_written_down() {
+    for (refresh_in, written) in [(8, Some(json!("1798761608"))), (9, None)] {
+        let times = format!(",\"expires_in\":9,\"refresh_in\":{refresh_in}");
+        let mut script = Script::new().answers([granting("Bearer", "CANARY", &times)]);
+        script.run(&app().plan(&client(ENTRA, secret())).expect("a plan"));
+        let document = document(&exported(&script));
+        let items = document["AccessToken"].as_object().expect("items");
+        let found: Vec<_> = items.values().map(|item| item.get("refresh_on")).collect();
+        assert_eq!(found, [written.as_ref()], "{refresh_in} s");
+    }
+}
+
 #[test]
 fn access_tokens_that_have_ended_leave_the_document() {
     let ended = START.after(seconds(3_600));
@@ -405,6 +448,30 @@ fn t35_a_full_memory_lets_nothing_go_for_a_document() {
     assert_eq!(read(&crowd).load_into(&mut script.memory, script.now), 1);
     assert_eq!(script.memory.len(), 2);
     assert!(script.run(&plan).sent.is_empty());
+}
+
+/// The bytes that an item would take count before it is let in: its names as well, which it has in common with no other.
+#[test]
+fn t35_an_item_with_long_names_lets_nothing_go() {
+    let plan = app().plan(&client(ENTRA, secret())).expect("a plan");
+    let mut script = Script::new();
+    script.run(&plan);
+    let mut long = python();
+    let items = long["AccessToken"].as_object_mut().expect("items");
+    for item in items.values_mut() {
+        item["target"] = json!("x".repeat(8_000));
+        item["expires_on"] = json!("1798900000");
+    }
+    let bytes = script.memory.bytes();
+    for (more, found) in [(4_000, 0), (40_000, 1)] {
+        script.memory.set_limits(Limits {
+            entries: 10,
+            bytes: bytes + more,
+        });
+        let adopted = read(&long).load_into(&mut script.memory, script.now);
+        assert_eq!((adopted, script.memory.len()), (found, 1 + found), "{more}");
+        assert!(script.run(&plan).sent.is_empty());
+    }
 }
 
 /// A thousand sets of several scopes for one principal are more than anybody asks for, and each look-up would go through them. Those of

@@ -6,7 +6,8 @@ use std::time::Duration;
 use entra_proto::*;
 
 use crate::certificates::{P256, numbered, thumbprint};
-use crate::script::{Answer, START, Script, granting, pair, seconds};
+use crate::clients::CONTOSO;
+use crate::script::{Answer, Record, START, Script, granting, pair, seconds, seed};
 
 fn client(credential: Credential) -> Client {
     let authority = "https://login.microsoftonline.com/contoso.com";
@@ -213,6 +214,17 @@ fn run09_long_names_are_counted() {
         script.memory.bytes()
     };
     assert!(signed_in(&long()) >= signed_in("CANARY") + 8_000 - 6);
+    // Whose it is counts as well: once with the access token, and once with the refresh token.
+    let in_partition = |name: String| {
+        let mut script = Script::new();
+        let redeeming = crate::users::redeeming().partition(name);
+        script
+            .run(&redeeming.plan(&client).expect("a plan"))
+            .token();
+        assert_eq!(script.memory.len(), 2);
+        script.memory.bytes()
+    };
+    assert!(in_partition(long()) >= in_partition("x".to_owned()) + 2 * (8_000 - 1));
     // The token itself, of course.
     let token = format!("CANARY{}", long());
     let mut script = Script::new().answers([granting("Bearer", &token, ",\"expires_in\":3600")]);
@@ -327,6 +339,28 @@ fn run09_as_many_refresh_tokens_as_others_make_no_room() {
     assert!(run.done.result().is_ok(), "{:?}", run.seen);
 }
 
+/// What is remembered besides, such as a region, is nobody's: it counts among the others, and signs nobody out.
+#[test]
+fn run09_only_refresh_tokens_make_room_for_others_of_their_sort() {
+    let client = Client::builder("app", CONTOSO, crate::clients::secret())
+        .region(RegionSource::Discover)
+        .build()
+        .expect("a client");
+    let mut script = Script::new();
+    // The region, the refresh token and the access token are one too many.
+    script.memory = Memory::new(Limits {
+        entries: 2,
+        bytes: 1 << 20,
+    });
+    let plan = |request: TokenRequest| request.plan(&client).expect("a plan");
+    script.run(&plan(crate::users::redeeming())).token();
+    assert_eq!(script.memory.len(), 2);
+    let alice = Account::from_home_id(crate::script::ALICE);
+    let run = script.run(&plan(TokenRequest::for_account(alice, ["another"])));
+    assert!(run.done.result().is_ok(), "{:?}", run.seen);
+    assert!(!run.seen.contains(&"DiscoverRegion"), "{:?}", run.seen);
+}
+
 /// RUN-09: a driver that keeps its memory in parts learns where to make room, and makes it there one by one: what has ended first,
 /// then what ends soonest; but refresh tokens where they are more than half.
 #[test]
@@ -418,4 +452,37 @@ fn a_memory_in_parts_is_one_in_a_document() {
         load(&mut parts[usize::from(key.digest().is_multiple_of(2))])
     });
     assert_eq!(again, 0);
+}
+
+/// A driver with a store of its own applies each update there: a token takes the place of the one for the very same scopes, and of no
+/// other.
+#[test]
+fn an_update_takes_the_place_of_what_is_for_the_same_scopes() {
+    let client = client(Credential::secret(Secret::new("CANARY")));
+    let mut store = Partition::default();
+    let mut script = Script::new();
+    for (scope, held) in [("a", 1), ("a", 1), ("b", 2), ("b", 2), ("c", 3), ("a", 3)] {
+        let request = || TokenRequest::for_app([scope]);
+        let plan = |request: TokenRequest| request.plan(&client).expect("a plan");
+        let mut step = plan(request().bypassing_cache()).start(seed(1), script.now);
+        let mut record = Record::default();
+        let fetched = loop {
+            if let Step::SaveCache(save) = &step {
+                save.update().apply(&mut store);
+            }
+            step = match script.answer(step, &mut record) {
+                Step::Done(done) => break done.into_result().expect("a token"),
+                step => step,
+            };
+        };
+        assert_eq!(store.len(), held, "{scope}");
+        let Step::LoadCache(load) = plan(request()).start(seed(1), script.now) else {
+            panic!("the cache comes first");
+        };
+        let Step::Done(done) = load.resume(Ok(store.clone()), script.now) else {
+            panic!("{scope} is not served");
+        };
+        let served = done.into_result().expect("a token");
+        assert_eq!(served.secret(), fetched.secret(), "{scope}");
+    }
 }

@@ -216,3 +216,56 @@ fn i34_what_is_remembered_prints_how_much_it_is() {
     }
     assert_eq!(saved, ["CacheUpdate(an entry)"]);
 }
+
+/// Whoever reads of a step in a log finds how the flow goes on: with which certificate, where to, and after what.
+#[test]
+fn i34_a_step_prints_how_the_flow_goes_on() {
+    let printed = |script: Script, plan: Plan| {
+        let (mut script, mut record) = (script, crate::script::Record::default());
+        let (mut printed, mut step) = (Vec::new(), plan.start(seed(1), START));
+        while !matches!(step, Step::Done(_)) {
+            printed.push(format!("{step:?}"));
+            step = script.answer(step, &mut record);
+        }
+        printed
+    };
+    let shown = |printed: &[String], step: &str, what: &str| {
+        let found = printed
+            .iter()
+            .any(|text| text.starts_with(step) && text.contains(what));
+        assert!(found, "{step} does not print {what}: {printed:#?}");
+    };
+    let chain = || numbered(RSA, 1);
+    let signing = Credential::certificate(chain()).send_over_mtls();
+    let steps = printed(Script::new(), plan(bearer(), &client(signing)));
+    let leaf = thumbprint(RSA, 1);
+    shown(
+        &steps,
+        "SignAssertion",
+        &format!("Held {{ binding: Some(Certificate({leaf}))"),
+    );
+    shown(
+        &steps,
+        "SignAssertion",
+        "Way(\"https://westus3.mtlsauth.microsoft.com/",
+    );
+    shown(&steps, "SaveCache", "hand the token out");
+
+    let discovering = crate::clients::builder(secret()).region(RegionSource::Discover);
+    let discovering = discovering.build().expect("a client");
+    let steps = printed(Script::new(), plan(crate::users::redeeming(), &discovering));
+    shown(&steps, "SaveCache", "go on with the region");
+    shown(&steps, "SaveCache", "save the token");
+
+    let elsewhere = Client::builder("app", "https://login.example.com/contoso.com", secret());
+    let elsewhere = elsewhere.build().expect("a client");
+    let steps = printed(Script::new(), plan(bearer(), &elsewhere));
+    shown(&steps, "SaveCache", "go on with the endpoint");
+
+    let busy = crate::script::with_header(answer(429, ""), "retry-after", "7");
+    let steps = printed(
+        Script::new().answers([busy]),
+        plan(bearer(), &client(secret())),
+    );
+    shown(&steps, "SaveCache", "go on after the refusal");
+}

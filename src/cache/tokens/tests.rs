@@ -1,0 +1,217 @@
+//! The tokens of a memory beside a plain list of them: whatever comes and goes, both hold the same, and nothing stays behind.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use crate::authority::AuthorityKind;
+use crate::cache::TokenKind;
+use crate::cache::key::GrantKey;
+use crate::cache::partition::{About, Beside};
+use crate::secret::Secret;
+use crate::time::{Now, Span};
+
+use super::*;
+
+const CLIENTS: [&str; 2] = ["one", "two"];
+/// Two that are held as GUIDs, and two that are not.
+const TENANTS: [&str; 4] = [
+    "11111111-1111-1111-1111-111111111111",
+    "22222222-2222-2222-2222-222222222222",
+    "contoso.com",
+    "fabrikam.com",
+];
+const SCOPES: [&str; 2] = ["a", "b"];
+
+/// What happens.
+#[derive(Clone, Debug)]
+enum Op {
+    /// A token of this tenant, client and scope comes, which ends after so many halves of a second.
+    Put(usize, usize, usize, u64),
+    Remove(usize, usize, usize),
+    RemoveFirst,
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let which = || (0..TENANTS.len(), 0..CLIENTS.len(), 0..SCOPES.len());
+    let op = prop_oneof![
+        5 => (which(), 1..8_u64).prop_map(|((tenant, client, scope), end)| Op::Put(tenant, client, scope, end)),
+        2 => which().prop_map(|(tenant, client, scope)| Op::Remove(tenant, client, scope)),
+        1 => Just(Op::RemoveFirst),
+    ];
+    prop::collection::vec(op, 1..60)
+}
+
+/// All keys can have one digest, which is only where a look-up begins.
+fn key(tenant: usize, client: usize, collide: bool) -> PartitionKey {
+    let key = TokenKey {
+        authority_kind: AuthorityKind::Entra,
+        authority: "login.windows.net".to_owned(),
+        tenant: TENANTS[tenant].to_owned(),
+        client: CLIENTS[client].to_owned(),
+        kind: TokenKind::Bearer,
+        certificate: None,
+        grant: GrantKey::App,
+        fmi_path: None,
+        assertion_fmi_path: None,
+        partition: None,
+        further: None,
+    };
+    if collide {
+        PartitionKey::of_digest(7, key)
+    } else {
+        PartitionKey::tokens(key)
+    }
+}
+
+fn entry(scope: usize, halves: u64, text: &str) -> Entry {
+    let life = Duration::from_millis(halves * 500);
+    let life = Span::new(Now::new(Duration::ZERO, Duration::ZERO), life);
+    let token = Secret::new(text);
+    Entry {
+        about: Arc::new(About {
+            kind: TokenKind::Bearer,
+            scopes: ScopeSet::of([SCOPES[scope]]),
+            target: SCOPES[scope].into(),
+        }),
+        region: None,
+        issued: Arc::new(Issued::new(token, life, None, Beside::default())),
+    }
+}
+
+/// One token in the list, in the order in which they came.
+#[derive(Clone)]
+struct Listed {
+    tenant: usize,
+    client: usize,
+    scope: usize,
+    halves: u64,
+    text: String,
+}
+
+impl Listed {
+    fn second(&self) -> u64 {
+        self.halves.div_ceil(2)
+    }
+
+    fn entry(&self) -> Entry {
+        entry(self.scope, self.halves, &self.text)
+    }
+}
+
+fn texts<'a>(held: impl Iterator<Item = Held<'a>>) -> BTreeSet<String> {
+    held.map(|held| format!("{} {}", held.about.target, held.issued.token.expose()))
+        .collect()
+}
+
+fn check(tokens: &Tokens, list: &[Listed], collide: bool) -> Result<(), TestCaseError> {
+    prop_assert_eq!(tokens.len(), list.len());
+    let first = list.iter().map(Listed::second).min();
+    prop_assert_eq!(tokens.first_end(), first.map(Duration::from_secs));
+    for tenant in 0..TENANTS.len() {
+        for client in 0..CLIENTS.len() {
+            let own = |listed: &&Listed| (listed.tenant, listed.client) == (tenant, client);
+            let expected: BTreeSet<String> = list
+                .iter()
+                .filter(own)
+                .map(|listed| format!("{} {}", SCOPES[listed.scope], listed.text))
+                .collect();
+            let key = key(tenant, client, collide);
+            prop_assert_eq!(texts(tokens.of(&key)), expected.clone());
+            let all = tokens.all().filter(|(of, _)| Some(of) == key.of_tokens());
+            prop_assert_eq!(texts(all.map(|(_, held)| held)), expected);
+        }
+    }
+    // What they take follows from what is held, not from what was.
+    let mut anew = Tokens::default();
+    for listed in list {
+        let (key, entry) = (key(listed.tenant, listed.client, collide), listed.entry());
+        let (before, would) = (anew.bytes(), anew.size_of(&key, &entry));
+        anew.put(&key, &entry);
+        prop_assert_eq!(anew.bytes(), before + would);
+    }
+    prop_assert_eq!(tokens.bytes(), anew.bytes());
+    Ok(())
+}
+
+fn remove(list: &mut Vec<Listed>, tenant: usize, client: usize, scope: usize) {
+    list.retain(|listed| (listed.tenant, listed.client, listed.scope) != (tenant, client, scope));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(0),
+        ..ProptestConfig::with_cases(200)
+    })]
+
+    #[test]
+    fn i15_run09_tokens_are_what_a_list_of_them_is(ops in ops(), collide in any::<bool>()) {
+        let (mut tokens, mut list) = (Tokens::default(), Vec::new());
+        let mut most = 0;
+        for (number, op) in ops.into_iter().enumerate() {
+            match op {
+                Op::Put(tenant, client, scope, halves) => {
+                    let text = format!("token {number}");
+                    let listed = Listed { tenant, client, scope, halves, text };
+                    tokens.put(&key(tenant, client, collide), &listed.entry());
+                    remove(&mut list, tenant, client, scope);
+                    list.push(listed);
+                }
+                Op::Remove(tenant, client, scope) => {
+                    tokens.remove(&key(tenant, client, collide), &ScopeSet::of([SCOPES[scope]]));
+                    remove(&mut list, tenant, client, scope);
+                }
+                Op::RemoveFirst => {
+                    tokens.remove_first();
+                    // Of those that end in the same second, the one that came first.
+                    let first = (0..list.len()).min_by_key(|place| list[*place].second());
+                    first.map(|place| list.remove(place));
+                }
+            }
+            most = most.max(list.len());
+            check(&tokens, &list, collide)?;
+            // Places are used again.
+            prop_assert!(tokens.slots.len() <= most);
+        }
+        while tokens.len() > 0 {
+            tokens.remove_first();
+        }
+        prop_assert_eq!(tokens.bytes(), 0);
+        prop_assert!(tokens.index.is_empty() && tokens.by_end.is_empty() && tokens.kins.is_empty());
+    }
+}
+
+/// So that one among a million is found without a look at the others.
+#[test]
+fn other_keys_are_looked_for_elsewhere() {
+    let tokens = Tokens::default();
+    let place = |tenant, client| hash(&tokens.hashes, digest(&key(tenant, client, false)));
+    let places: BTreeSet<u64> = (0..TENANTS.len())
+        .flat_map(|tenant| (0..CLIENTS.len()).map(move |client| (tenant, client)))
+        .map(|(tenant, client)| place(tenant, client))
+        .collect();
+    assert_eq!(places.len(), TENANTS.len() * CLIENTS.len());
+}
+
+/// Room for those to come is made for many at once, and not for as many as there are.
+#[test]
+fn tokens_make_room_by_the_quarter() {
+    let mut tokens = Tokens::default();
+    let mut grown = 0;
+    for number in 0..1_000 {
+        let before = tokens.slots.capacity();
+        let tenant = format!("t{number}.example");
+        let key = key(0, 0, false);
+        let of = key
+            .of_tokens()
+            .map(|key| key.in_tenant(tenant))
+            .expect("a key");
+        tokens.put(&PartitionKey::tokens(of), &entry(0, 1, "token"));
+        let (length, room) = (tokens.slots.len(), tokens.slots.capacity());
+        assert!(room <= length + length / 4 + 4, "{room} for {length}");
+        grown += usize::from(room != before);
+    }
+    assert!(grown < 30, "{grown} times");
+}
