@@ -88,14 +88,12 @@ pub enum RegionSource {
 /// What to do when mutual TLS meets an Entra authority without a region (rule 5).
 ///
 /// ```
-/// use entra_proto::{Client, Credential, RegionPolicy, TokenRequest};
+/// use entra_proto::{Client, Credential, RegionPolicy};
 ///
-/// let builder = Client::builder("app", "https://login.microsoftonline.com/contoso.com", Credential::certificate_provider());
-/// let required = builder.clone().build()?;
-/// let optional = builder.region_policy(RegionPolicy::Optional).build()?;
-/// let bound = TokenRequest::for_app(["https://vault.azure.net/.default"]).proof_of_possession();
-/// assert_eq!(bound.clone().plan(&required).unwrap_err().code(), "mtls_pop_without_region");
-/// assert!(bound.plan(&optional).is_ok());
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", Credential::certificate_provider())
+///     .region_policy(RegionPolicy::Optional)
+///     .build()?;
+/// assert!(client.region().is_none());
 /// # Ok::<(), entra_proto::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]

@@ -214,7 +214,7 @@ fn unshown(all: &[Item]) -> Vec<String> {
             let name = if link == "crate" { package } else { &link };
             let named = known.get(name).map_or(&[][..], Vec::as_slice);
             let own = named.iter().find(|(of, _)| *of == package);
-            if let Some((_, example)) = own.or(named.first()) {
+            if let Some((_, example)) = own.or_else(|| named.first()) {
                 seen.push_str(example);
             }
         }
@@ -279,10 +279,10 @@ fn undocumented(manifest: &str, docs: &str) -> Vec<String> {
     let mut explained = false;
     let section = manifest.lines().skip_while(|line| *line != "[features]");
     for line in section.skip(1).take_while(|line| !line.starts_with('[')) {
-        if let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
-            if !explained || !docs.contains(&format!("`{name}`")) {
-                found.push(name.to_owned());
-            }
+        let name = line.split_once(" = ").map_or("", |(name, _)| name);
+        let is_feature = !name.is_empty() && !line.starts_with('#');
+        if is_feature && !(explained && docs.contains(&format!("`{name}`"))) {
+            found.push(name.to_owned());
         }
         explained = line.starts_with('#');
     }

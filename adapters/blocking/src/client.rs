@@ -21,7 +21,7 @@ use crate::source::HeldSource;
 
 /// Gets tokens. Cheap to clone, `Send` and `Sync`; all clones share memory, turns and connections.
 ///
-/// The [crate's documentation](crate) builds one and asks it for a token; [`Resource`](crate::Resource) shows how it calls a resource.
+/// The [crate's documentation](crate) builds one and asks it for a token; [`Resource`] shows how it calls a resource.
 #[derive(Clone)]
 pub struct EntraClient(Arc<Shared>);
 

@@ -56,7 +56,7 @@ impl TestIdentity {
     /// ```
     /// use entra_emulator::{KeyKind, TestIdentity};
     ///
-    /// let expired = TestIdentity::generate_until(KeyKind::P256, "client", 2021, 1, 31)?;
+    /// let expired = TestIdentity::generate_until(KeyKind::P256, "client", 2021, 1, 28)?;
     /// # let _ = expired;
     /// # Ok::<(), entra_emulator::StartError>(())
     /// ```

@@ -82,9 +82,10 @@ pub(crate) struct Directory {
 ///
 /// let service = Emulator::builder().build_service()?;
 /// let caller = Caller::over_tls("login.microsoftonline.com", None);
-/// let request = http::Request::get("https://login.microsoftonline.com/common/discovery/instance").body(Vec::new()).unwrap();
+/// let request = http::Request::get("https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0/.well-known/openid-configuration");
+/// let request = request.body(Vec::new()).unwrap();
 /// let response = service.answer(&request, &caller, SystemTime::now());
-/// assert_eq!(response.status(), 404);
+/// assert_eq!(response.status(), 200);
 /// # Ok::<(), entra_emulator::StartError>(())
 /// ```
 pub struct Service {

@@ -23,7 +23,7 @@ use crate::source::HeldSource;
 ///
 /// Dropping the future of [`token`](Self::token) cancels the acquisition, and whoever waited for it goes on.
 ///
-/// The [crate's documentation](crate) builds one and asks it for a token; [`Resource`](crate::Resource) shows how it calls a resource.
+/// The [crate's documentation](crate) builds one and asks it for a token; [`Resource`] shows how it calls a resource.
 #[derive(Clone)]
 pub struct EntraClient(Arc<Shared>);
 
