@@ -59,6 +59,14 @@ impl fmt::Debug for Account {
 }
 
 /// The user whom a federated identity credential is for.
+///
+/// ```
+/// use entra_proto::{Secret, TokenRequest, User};
+///
+/// let user = User::PrincipalName("user@contoso.com".into());
+/// let request = TokenRequest::federated_user(Secret::new("header.claims.signature"), user, ["https://graph.microsoft.com/.default"]);
+/// # let _ = request;
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum User {

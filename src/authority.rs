@@ -24,6 +24,8 @@ const CIAM_DOMAIN: &str = ".ciamlogin.com";
 pub(crate) const INSTANCE_DISCOVERY_HOST: &str = "login.microsoftonline.com";
 
 /// What kind of token service an authority is; it follows from the URL.
+///
+/// [`Authority`] has an example that asks for it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum AuthorityKind {
@@ -254,7 +256,7 @@ impl Authority {
 
     /// The authority's URL for `tenant`, as a provider is told it.
     pub(crate) fn url(&self, tenant: Option<&Tenant>) -> String {
-        format!("https://{}{}", self.place(&self.host), self.path(tenant))
+        self.text(&self.host, tenant, "")
     }
 
     /// The authority's own token endpoint for `tenant`: plain and without a region, whatever the request will use. A generic
@@ -266,13 +268,7 @@ impl Authority {
             | AuthorityKind::Dsts
             | AuthorityKind::Adfs
             | AuthorityKind::B2c
-            | AuthorityKind::Ciam => {
-                format!(
-                    "https://{}{}",
-                    self.place(self.login_host()),
-                    self.token_path(tenant)
-                )
-            }
+            | AuthorityKind::Ciam => self.token_text(self.login_host(), tenant),
         }
     }
 
@@ -322,14 +318,13 @@ impl Authority {
         tenant: Option<&Tenant>,
         region: Option<&Region>,
     ) -> Result<Url, Error> {
-        let host = match region.filter(|_| self.is_entra()) {
-            None => self.login_host().to_owned(),
+        match region.filter(|_| self.is_entra()) {
+            None => self.endpoint_at(self.login_host(), tenant),
             Some(region) => {
                 let base = Cloud::of(&self.host).map_or(&*self.host, |cloud| cloud.regional);
-                format!("{region}.{base}")
+                self.endpoint_at(&format!("{region}.{base}"), tenant)
             }
-        };
-        self.endpoint_at(&host, tenant)
+        }
     }
 
     /// The token endpoint for a request over mutual TLS.
@@ -348,7 +343,7 @@ impl Authority {
 
     /// Puts the URL together and reads it back: the host must be the one intended, byte for byte (rule 6).
     fn endpoint_at(&self, host: &str, tenant: Option<&Tenant>) -> Result<Url, Error> {
-        let text = format!("https://{}{}", self.place(host), self.token_path(tenant));
+        let text = self.token_text(host, tenant);
         Url::parse(&text)
             .ok()
             .filter(|url| url.host_str() == Some(host) && url.as_str() == text)
@@ -373,29 +368,31 @@ impl Authority {
         }
     }
 
-    fn path(&self, tenant: Option<&Tenant>) -> String {
+    /// A URL of this authority on `host`: its path for `tenant`, and what comes after.
+    fn text(&self, host: &str, tenant: Option<&Tenant>, after: &str) -> String {
         let tenant = tenant.or(self.tenant.as_ref()).map_or("", Tenant::as_str);
-        match self.kind {
-            AuthorityKind::Entra | AuthorityKind::Ciam => format!("/{tenant}"),
-            AuthorityKind::Dsts => format!("/dstsv2/{tenant}"),
-            AuthorityKind::B2c => format!("/tfp/{tenant}/{}", self.path),
-            AuthorityKind::Adfs | AuthorityKind::Oidc if self.path.is_empty() => String::new(),
-            AuthorityKind::Adfs | AuthorityKind::Oidc => format!("/{}", self.path),
-        }
+        let port = self.port.map(|port| format!(":{port}"));
+        let [a, b, c, d] = match self.kind {
+            AuthorityKind::Entra | AuthorityKind::Ciam => ["/", tenant, "", ""],
+            AuthorityKind::Dsts => ["/dstsv2/", tenant, "", ""],
+            AuthorityKind::B2c => ["/tfp/", tenant, "/", &self.path],
+            AuthorityKind::Adfs | AuthorityKind::Oidc if self.path.is_empty() => [""; 4],
+            AuthorityKind::Adfs | AuthorityKind::Oidc => ["/", &self.path, "", ""],
+        };
+        let port = port.as_deref().unwrap_or_default();
+        ["https://", host, port, a, b, c, d, after].concat()
     }
 
-    fn token_path(&self, tenant: Option<&Tenant>) -> String {
-        let path = self.path(tenant);
-        match self.kind {
-            AuthorityKind::Adfs => format!("{path}/oauth2/token"),
+    fn token_text(&self, host: &str, tenant: Option<&Tenant>) -> String {
+        let after = match self.kind {
+            AuthorityKind::Adfs => "/oauth2/token",
             AuthorityKind::Entra
             | AuthorityKind::Dsts
             | AuthorityKind::B2c
             | AuthorityKind::Ciam
-            | AuthorityKind::Oidc => {
-                format!("{path}/oauth2/v2.0/token")
-            }
-        }
+            | AuthorityKind::Oidc => "/oauth2/v2.0/token",
+        };
+        self.text(host, tenant, after)
     }
 }
 

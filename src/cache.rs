@@ -6,6 +6,7 @@ mod memory;
 mod partition;
 mod parts;
 mod portable;
+mod shares;
 mod tokens;
 
 pub use key::{FlightKey, PartitionKey, TokenKind};

@@ -42,6 +42,17 @@ pub(crate) struct Configuration {
 /// Whether a Bearer token that came over mutual TLS serves whatever the certificate (rule 10).
 ///
 /// The reference shares it; its issue 6117 reports tokens that were bound all the same. Choose `PerCertificate` if yours are.
+///
+/// ```
+/// use entra_proto::{BearerIsolation, Client, Credential};
+///
+/// let credential = Credential::signed_assertion_provider();
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential)
+///     .bearer_isolation(BearerIsolation::PerCertificate)
+///     .build()?;
+/// # let _ = client;
+/// # Ok::<(), entra_proto::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum BearerIsolation {
@@ -124,6 +135,16 @@ impl fmt::Debug for Client {
 }
 
 /// An authority given as a URL, which `build` will read, or read already.
+///
+/// ```
+/// use entra_proto::{Authority, Client, Credential, Secret};
+///
+/// let authority = Authority::parse("https://login.microsoftonline.com/contoso.com")?;
+/// let read_already = Client::builder("app", authority, Credential::secret(Secret::new("s"))).build()?;
+/// let text = Client::builder("app", "https://login.microsoftonline.com/contoso.com", Credential::secret(Secret::new("s"))).build()?;
+/// assert_eq!(read_already.authority(), text.authority());
+/// # Ok::<(), entra_proto::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct AuthorityUrl(Result<Authority, String>);
 

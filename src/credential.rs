@@ -8,16 +8,24 @@ use crate::certificate::{Certificate, CertificateChain};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::wire::json::Json;
+use crate::wire::token::is_graphic;
 
 /// How the client proves itself. Keys and providers stay with the driver; the core asks for what they make.
 ///
 /// ```
-/// use entra_proto::{Credential, Secret};
+/// use entra_proto::{CertificateChain, Credential, Secret};
 ///
-/// let plain = Credential::secret(Secret::new("from a vault"));
+/// let secret = Credential::secret(Secret::new("from a vault"));
+/// # let chain = CertificateChain::new(vec![]);
+/// // A certificate that stays as it is while the client lives, and one that a provider names whenever it is needed.
+/// let fixed = Credential::certificate(chain.clone()).send_x5c();
+/// let renewed = Credential::certificate_provider().send_over_mtls();
+/// let with_claims = Credential::certificate_with_claims(chain, r#"{"client_ip":"192.0.2.1"}"#);
+/// // What somebody else signs: with a certificate that it is bound to, without one, and once for all.
 /// let bound = Credential::signed_assertion_provider();
-/// let certificate = Credential::certificate_provider().send_over_mtls();
-/// # let _ = (plain, bound, certificate);
+/// let plain = Credential::assertion_provider();
+/// let signed = Credential::static_assertion(Secret::new("header.claims.signature"));
+/// # let _ = (secret, fixed, renewed, with_claims, bound, plain, signed);
 /// ```
 #[derive(Clone)]
 pub struct Credential {
@@ -213,6 +221,14 @@ impl CheckedCredential {
 }
 
 /// What a driver has to bring for a client's credential.
+///
+/// ```
+/// use entra_proto::{Client, Credential, Needs};
+///
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", Credential::certificate_provider()).build()?;
+/// assert_eq!(client.needs(), Needs::CertificateProvider);
+/// # Ok::<(), entra_proto::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -245,7 +261,7 @@ pub(crate) fn check_assertion(assertion: &Secret) -> Result<(), Error> {
         "the assertion is blank"
     } else if text.len() > MOST {
         "the assertion is larger than 32 KiB"
-    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    } else if !is_graphic(text) {
         "the assertion has a character that no JWT has"
     } else {
         return Ok(());

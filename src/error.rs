@@ -64,6 +64,8 @@ struct Facts {
 }
 
 /// Whose fault it is.
+///
+/// [`Error`] has an example that asks for it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {

@@ -131,6 +131,8 @@ pub use take_turn::{TakeTurn, Turn};
 ///
 /// Closed on purpose: a new kind of step has to break every driver at compile time. Dropping a step gives the flow up; the core
 /// has nothing to undo.
+///
+/// The [crate's documentation](crate) has the loop over all of them.
 #[derive(Debug)]
 #[must_use = "a step does nothing until its question is answered"]
 #[expect(clippy::exhaustive_enums, reason = "see above")]
@@ -261,9 +263,7 @@ impl Flow {
 
     /// When the whole flow has to be over, on the monotonic clock.
     fn deadline(&self) -> Duration {
-        self.began
-            .monotonic()
-            .saturating_add(self.plan.allowed_time())
+        self.began.after(self.plan.allowed_time()).monotonic()
     }
 
     fn region(&self) -> Option<Region> {

@@ -31,7 +31,7 @@
 //!     let mut step = plan.start(seed, self.now());
 //!     loop {
 //!         step = match step {
-//!             Step::LoadCache(load) => { let found = self.memory.load(load.key()); load.resume(Ok(found), self.now()) }
+//!             Step::LoadCache(load) => { let found = self.memory.load(&load); load.resume(Ok(found), self.now()) }
 //!             Step::TakeTurn(take) => { let turn = self.wait_for(take.key()); take.resume(turn, self.now()) }
 //!             Step::DiscoverRegion(ask) => { let a = self.send(ask.request(), &Transport::Plain); ask.resume(a, self.now()) }
 //!             Step::DiscoverInstance(ask) => { let a = self.send(ask.request(), ask.transport()); ask.resume(a, self.now()) }
@@ -75,11 +75,10 @@
 //! In the order of the story: `client` and what it is built from (`authority`, `region`, `certificate`, `credential`),
 //! `request`, `cache`, `plan` (what is legal, in one table), `wire` (what is sent and read), and `flow`, one file a stage, with
 //! the picture of it all. [`Error`] lists every code. [`PortableCache`] is how tokens leave a process and come back.
-
 //!
-//! # For your own tests
+//! # Features
 //!
-//! The feature `testing` adds the module `testing`: `proptest` strategies for clients, requests, clocks and answers of every kind,
+//! `testing`, which is not on by itself, adds the module `testing` for your own tests: `proptest` strategies for clients, requests, clocks and answers of every kind,
 //! and an answerer that plays the outside, so that your loop can be driven with more than you would think of.
 
 #![forbid(unsafe_code)]

@@ -35,6 +35,8 @@ pub struct Metadata {
 /// What came of looking into the cache, which is why the service was asked or was not.
 ///
 /// MSAL calls it the cache refresh reason.
+///
+/// [`Metadata`] has an example that prints it.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum CacheOutcome {

@@ -71,6 +71,8 @@ impl fmt::Debug for Region {
 /// Where the application says that its region comes from.
 ///
 /// The names `TryAutoDetect` (discover) and `DisableMsalForceRegion` (none) are MSAL's control words, in any case of letters.
+///
+/// [`Client`](crate::Client) has an example of a client with one.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RegionSource {
@@ -84,6 +86,16 @@ pub enum RegionSource {
 }
 
 /// What to do when mutual TLS meets an Entra authority without a region (rule 5).
+///
+/// ```
+/// use entra_proto::{Client, Credential, RegionPolicy};
+///
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", Credential::certificate_provider())
+///     .region_policy(RegionPolicy::Optional)
+///     .build()?;
+/// assert!(client.region().is_none());
+/// # Ok::<(), entra_proto::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum RegionPolicy {
@@ -122,6 +134,17 @@ impl Environment {
 }
 
 /// How the question of the region was settled.
+///
+/// ```
+/// use entra_proto::{AccessToken, RegionOrigin};
+///
+/// /// Whether somebody should look after the metadata service.
+/// fn is_suspect(token: &AccessToken) -> bool {
+///     token.metadata().region_origin() == RegionOrigin::Failed
+/// }
+/// # assert_eq!(RegionOrigin::default(), RegionOrigin::None);
+/// # let _ = is_suspect;
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum RegionOrigin {

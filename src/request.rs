@@ -101,6 +101,15 @@ impl TokenRequest {
     }
 
     /// A token for the user whose access token (for this application) is `user_assertion`. Remembered for that token alone.
+    ///
+    /// ```
+    /// use entra_proto::{Secret, TokenRequest};
+    ///
+    /// // What the user's browser sent to this service in `Authorization`, without the word `Bearer`.
+    /// let incoming = Secret::new("header.claims.signature");
+    /// let request = TokenRequest::on_behalf_of(incoming, ["https://graph.microsoft.com/User.Read"]);
+    /// # let _ = request;
+    /// ```
     #[must_use]
     pub fn on_behalf_of<T: Into<String>>(
         user_assertion: Secret,

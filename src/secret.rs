@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::uuid::Uuid;
 
@@ -80,10 +80,16 @@ impl fmt::Debug for Secret {
 /// assert_eq!(body.expose().len(), 21);
 /// ```
 #[derive(Clone, Default, Eq, PartialEq)]
-pub struct Body(Zeroizing<Vec<u8>>);
+pub struct Body(Vec<u8>);
 
 impl Body {
     /// A body without bytes.
+    ///
+    /// ```
+    /// let request = http::Request::get("https://contoso.vault.azure.net/secrets/x").body(entra_proto::Body::empty())?;
+    /// assert!(request.body().expose().is_empty());
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
@@ -99,7 +105,15 @@ impl Body {
 impl From<Vec<u8>> for Body {
     /// Takes the bytes over without a copy.
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(bytes)
+    }
+}
+
+impl Drop for Body {
+    /// As slices, with the room that is not used: those are wiped as memory is filled, vectors byte by byte.
+    fn drop(&mut self) {
+        self.0.spare_capacity_mut().zeroize();
+        self.0.as_mut_slice().zeroize();
     }
 }
 

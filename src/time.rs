@@ -3,9 +3,10 @@
 //! Tokens expire by the wall clock; a wall clock can jump. So every lifetime counts on the wall clock *and* on the monotonic
 //! one, and ends with whichever comes first.
 
+use std::fmt;
 use std::time::Duration;
 
-/// What both clocks of the driver say now.
+/// What both clocks of the driver say now, as far as nanoseconds reach in 64 bits: 584 years. Every time beyond reads as that one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -16,22 +17,35 @@ use std::time::Duration;
 /// assert_eq!(later.wall(), Duration::from_secs(1_798_761_660));
 /// assert_eq!(later.monotonic(), Duration::from_secs(60));
 /// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Now {
-    wall: Duration,
-    monotonic: Duration,
+    wall: u64,
+    monotonic: u64,
 }
 
 impl Now {
     /// `wall` is the time since the Unix epoch; `monotonic` the time since any fixed moment of this process.
     #[must_use]
+    #[inline]
     pub const fn new(wall: Duration, monotonic: Duration) -> Self {
+        Self::from_nanos(nanos(wall), nanos(monotonic))
+    }
+
+    /// The same in nanoseconds.
+    #[must_use]
+    #[inline]
+    pub const fn from_nanos(wall: u64, monotonic: u64) -> Self {
         Self { wall, monotonic }
     }
 
     /// Both clocks moved on by `time`, stopping at the end of time.
     #[must_use]
+    #[inline]
     pub const fn after(self, time: Duration) -> Self {
+        self.after_nanos(nanos(time))
+    }
+
+    const fn after_nanos(self, time: u64) -> Self {
         Self {
             wall: self.wall.saturating_add(time),
             monotonic: self.monotonic.saturating_add(time),
@@ -40,19 +54,30 @@ impl Now {
 
     /// Time since the Unix epoch.
     #[must_use]
+    #[inline]
     pub const fn wall(self) -> Duration {
-        self.wall
+        Duration::from_nanos(self.wall)
     }
 
     /// How long it has been since `earlier`, by the monotonic clock.
     pub(crate) const fn since(self, earlier: Self) -> Duration {
-        self.monotonic.saturating_sub(earlier.monotonic)
+        Duration::from_nanos(self.monotonic.saturating_sub(earlier.monotonic))
     }
 
     /// Time since the moment that the driver counts from.
     #[must_use]
+    #[inline]
     pub const fn monotonic(self) -> Duration {
-        self.monotonic
+        Duration::from_nanos(self.monotonic)
+    }
+}
+
+impl fmt::Debug for Now {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Now")
+            .field("wall", &self.wall())
+            .field("monotonic", &self.monotonic())
+            .finish()
     }
 }
 
@@ -61,68 +86,78 @@ impl Now {
 /// Setting the wall clock back lengthens nothing, setting it forward ends the span early (T11, I17, I18 in our
 /// threat model's numbering).
 ///
-/// In nanoseconds, which reach 584 years: a third of the room and of the work of durations, for what every hit looks at. A start
-/// beyond that reads as earlier than it was, so that the span ends early.
+/// In nanoseconds as well: a third of the room and of the work of durations, for what every hit looks at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Span {
-    wall: u64,
-    monotonic: u64,
+    start: Now,
     length: u64,
 }
 
-/// As far as they reach: 584 years.
-pub(crate) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+/// As far as they reach.
+#[inline]
+pub(crate) const fn nanos(time: Duration) -> u64 {
+    let whole = time.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(time.subsec_nanos() as u64)
 }
 
 impl Span {
-    pub(crate) fn new(start: Now, length: Duration) -> Self {
-        Self {
-            wall: nanos(start.wall),
-            monotonic: nanos(start.monotonic),
-            length: nanos(length),
-        }
+    pub(crate) const fn new(start: Now, length: Duration) -> Self {
+        let length = nanos(length);
+        Self { start, length }
     }
 
     /// A span that another process began, so that no more is known of it than the wall clock's `start` and `end`: it ends on both
     /// clocks as much later than now. None, if it is over or has not begun.
     pub(crate) fn resumed(start: Duration, end: Duration, now: Now) -> Option<Self> {
-        let left = end.checked_sub(now.wall).filter(|left| !left.is_zero())?;
+        let (start, end) = (nanos(start), nanos(end));
+        let left = end.checked_sub(now.wall).filter(|left| *left != 0)?;
         // It can't have begun before this process did, as its monotonic clock tells time.
         let age = now.wall.checked_sub(start)?.min(now.monotonic);
         let start = Now {
             wall: now.wall.saturating_sub(age),
             monotonic: now.monotonic.saturating_sub(age),
         };
-        Some(Self::new(start, left.saturating_add(age)))
+        let length = left.saturating_add(age);
+        Some(Self { start, length })
     }
 
     /// What is left of it: the smaller of what the two clocks say.
-    pub(crate) fn left(self, now: Now) -> Duration {
-        let left = |start: u64, now: Duration| {
-            start.saturating_add(self.length).saturating_sub(nanos(now))
-        };
-        let by_wall = left(self.wall, now.wall);
-        let by_monotonic = left(self.monotonic, now.monotonic);
-        Duration::from_nanos(by_wall.min(by_monotonic))
+    pub(crate) const fn left(self, now: Now) -> Duration {
+        Duration::from_nanos(self.left_nanos(now))
+    }
+
+    /// The same in nanoseconds.
+    #[inline]
+    pub(crate) const fn left_nanos(self, now: Now) -> u64 {
+        let end = self.start.after_nanos(self.length);
+        let by_wall = end.wall.saturating_sub(now.wall);
+        let by_monotonic = end.monotonic.saturating_sub(now.monotonic);
+        if by_wall < by_monotonic {
+            by_wall
+        } else {
+            by_monotonic
+        }
     }
 
     pub(crate) const fn start(self) -> Now {
-        Now {
-            wall: Duration::from_nanos(self.wall),
-            monotonic: Duration::from_nanos(self.monotonic),
-        }
+        self.start
     }
 
     /// When it began, for whoever will know no more than the wall clock: the earlier of what the two clocks say, so that setting
     /// the wall clock back makes nothing younger than it is.
     pub(crate) fn began(self, now: Now) -> Duration {
-        let by_monotonic = now.wall.saturating_sub(now.since(self.start()));
-        self.start().wall.min(by_monotonic)
+        let by_monotonic = now.wall().saturating_sub(now.since(self.start));
+        self.start.wall().min(by_monotonic)
     }
 
     pub(crate) const fn length(self) -> Duration {
         Duration::from_nanos(self.length)
+    }
+
+    /// How much of it is over, in nanoseconds.
+    #[inline]
+    pub(crate) const fn age_nanos(self, now: Now) -> u64 {
+        self.length.saturating_sub(self.left_nanos(now))
     }
 }
 
@@ -148,6 +183,19 @@ mod tests {
         let span = Span::new(at(1_000, 0), SECOND * 100);
         assert_eq!(span.left(at(1_100, 1)), Duration::ZERO);
         assert_eq!(span.left(at(u64::MAX, 1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn every_time_beyond_the_end_of_time_is_that_one() {
+        let end = Now::from_nanos(u64::MAX, u64::MAX);
+        assert_eq!(Now::new(Duration::MAX, Duration::MAX), end);
+        assert_eq!(at(u64::MAX, u64::MAX).after(SECOND), end);
+        assert_eq!(Now::from_nanos(1, 2).after(Duration::MAX), end);
+        assert_eq!(end.wall(), Duration::from_nanos(u64::MAX));
+        assert_eq!(Span::new(end, SECOND).left(end), Duration::ZERO);
+        let precise = Now::new(Duration::new(3, 7), Duration::new(5, 11));
+        assert_eq!(precise, Now::from_nanos(3_000_000_007, 5_000_000_011));
+        assert_eq!(precise.monotonic(), Duration::new(5, 11));
     }
 
     #[test]

@@ -34,6 +34,15 @@ pub struct AccessToken {
 }
 
 /// Where a token came from.
+///
+/// ```
+/// use entra_proto::{AccessToken, TokenSource};
+///
+/// fn was_fetched_for_this_call(token: &AccessToken) -> bool {
+///     token.source() == TokenSource::Network
+/// }
+/// # let _ = was_fetched_for_this_call;
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum TokenSource {
@@ -98,6 +107,7 @@ impl AccessToken {
 
     /// Whether [`Done::take_renewal`](crate::Done::take_renewal) has a renewal to offer.
     #[must_use]
+    #[inline]
     pub fn renewal_is_due(&self) -> bool {
         self.renewal_due
     }
@@ -105,6 +115,7 @@ impl AccessToken {
     /// Whether whoever holds on to it may still use it as it is: by both clocks it lives for more than five minutes (rule 10), and
     /// its renewal is not due. For drivers that keep a token beside the memory.
     #[must_use]
+    #[inline]
     pub fn serves(&self, now: Now) -> bool {
         self.issued.serves_as_it_is(now)
     }

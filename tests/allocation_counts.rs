@@ -53,7 +53,7 @@ fn run(plan: Plan, memory: &mut Memory, answer: Response<Body>) -> AccessToken {
     loop {
         step = match step {
             Step::LoadCache(load) => {
-                let found = memory.load(load.key());
+                let found = memory.load(&load);
                 load.resume(Ok(found), START)
             }
             Step::TakeTurn(take) => take.resume(Turn::Mine, START),
@@ -107,7 +107,7 @@ fn a_hit_allocates_nothing_and_a_miss_little() {
 
     // What a flow looks at first: the tokens of a tenant, which are one for most.
     let key = ready.held_under().expect("a token that may be held");
-    let (loading, found) = counted(|| memory.load(key));
+    let (loading, found) = counted(|| memory.partition(key));
     assert_eq!((loading, found.len()), (0, 1));
 
     // However much is remembered already.

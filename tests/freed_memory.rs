@@ -200,7 +200,7 @@ fn run(credential: Credential, request: TokenRequest, answers: Vec<http::Respons
         loop {
             step = match step {
                 Step::LoadCache(load) => {
-                    let found = memory.load(load.key());
+                    let found = memory.load(&load);
                     load.resume(Ok(found), now)
                 }
                 Step::TakeTurn(take) => take.resume(Turn::Mine, now),

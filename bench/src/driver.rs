@@ -123,7 +123,7 @@ impl Driver {
         loop {
             step = match step {
                 Step::LoadCache(load) => {
-                    let found = self.state.memory().load(load.key());
+                    let found = self.state.memory().load(&load);
                     load.resume(Ok(found), self.state.clock().now())
                 }
                 Step::TakeTurn(take) => {

@@ -20,6 +20,16 @@ use super::kins::TenantId;
 use super::partition::Note;
 
 /// What kind of token: it follows from the request alone (rule 1).
+///
+/// ```
+/// use entra_proto::{Client, Credential, Secret, TokenKind, TokenRequest};
+///
+/// # let credential = Credential::secret(Secret::new("s"));
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+/// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?;
+/// assert_eq!(plan.token_kind(), TokenKind::Bearer);
+/// # Ok::<(), entra_proto::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum TokenKind {
@@ -47,6 +57,8 @@ impl fmt::Display for TokenKind {
 }
 
 /// Where something is remembered. Equal keys, the same [`Partition`](super::Partition).
+///
+/// [`remembers`](PartitionKey::remembers) has an example of what one says; [`CacheUpdate`](super::CacheUpdate), of a store by such keys.
 #[derive(Clone)]
 pub struct PartitionKey(Arc<Digested>);
 
@@ -243,9 +255,7 @@ impl PartitionKey {
     }
 
     fn of(key: Key) -> Self {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let digest = hasher.finish();
+        let digest = digest(&key);
         let tenant = match &key {
             Key::Tokens(key) => TenantId::of(&key.tenant),
             Key::Fact(_) => TenantId::NONE,
@@ -375,6 +385,13 @@ impl PartitionKey {
     }
 }
 
+/// The same in every process: what is decided by it must not be up to dice.
+pub(super) fn digest(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
 impl PartialEq for PartitionKey {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -427,8 +444,13 @@ impl fmt::Debug for PartitionKey {
 }
 
 /// Scopes as a set: sorted, without case (ASCII), without repetition. Clones share it.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct ScopeSet(Arc<[Box<str>]>);
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct ScopeSet {
+    scopes: Arc<[Box<str>]>,
+    /// Made of the one scope there is, and nought where there are several: it follows from the scopes, and a look-up does not go over
+    /// them again.
+    digest: u64,
+}
 
 impl ScopeSet {
     pub(crate) fn of<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Self {
@@ -438,29 +460,66 @@ impl ScopeSet {
             .collect();
         set.sort_unstable();
         set.dedup();
-        Self(set.into())
+        let digest = match set.as_slice() {
+            [only] => digest(only),
+            _ => 0,
+        };
+        Self {
+            scopes: set.into(),
+            digest,
+        }
+    }
+
+    /// A number that equal sets have in common, and that sets of several scopes all have in common.
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
     }
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.0.iter().map(|scope| &**scope)
+        self.scopes.iter().map(|scope| &**scope)
     }
 
     pub(crate) fn has_all_of(&self, other: &Self) -> bool {
         other
-            .0
+            .scopes
             .iter()
-            .all(|scope| self.0.binary_search(scope).is_ok())
+            .all(|scope| self.scopes.binary_search(scope).is_ok())
     }
 
     pub(crate) fn size(&self) -> usize {
-        self.0
+        self.scopes
             .iter()
             .map(|scope| scope.len().saturating_add(size_of::<Box<str>>()))
             .sum()
     }
 }
 
+impl Hash for ScopeSet {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.scopes.hash(state);
+    }
+}
+
 /// What callers queue for: requests with equal keys would get the same answer, so one of them asks.
+///
+/// Ordered and hashed, for the map of whoever keeps the turns:
+///
+/// ```
+/// use std::collections::BTreeSet;
+/// use entra_proto::*;
+///
+/// # let credential = Credential::secret(Secret::new("s"));
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+/// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?;
+/// let now = Now::new(std::time::Duration::from_secs(1_798_761_600), std::time::Duration::ZERO);
+/// let mut in_flight: BTreeSet<FlightKey> = BTreeSet::new();
+/// for is_first in [true, false] {
+///     let Step::LoadCache(load) = plan.clone().start(Seed::from_bytes([7; 32]), now) else { panic!("another step") };
+///     let Step::TakeTurn(take) = load.resume(Ok(Partition::default()), now) else { panic!("another step") };
+///     assert_eq!(in_flight.insert(take.key().clone()), is_first);
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FlightKey {
     partition: PartitionKey,

@@ -30,16 +30,20 @@ pub(super) struct Wanted<'a> {
 }
 
 /// A tenant as a token is held by.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct TenantId([u8; 16]);
+
+/// Makes hashes of digests, for tables: with a secret of its own, so that nobody from outside knows which digests meet in a table. It
+/// need not be a strong one: whoever could choose a key of another's digest would make them meet under any.
+#[derive(Clone)]
+pub(super) struct Hashes(u64);
 
 #[derive(Clone, Default)]
 pub(super) struct Kins {
     places: Vec<Option<Counted>>,
     free: Vec<u32>,
     index: HashTable<u32>,
-    /// Holds nothing: it has the secret that the standard library makes hashes with.
-    hashes: HashMap<(), ()>,
+    hashes: Hashes,
 }
 
 #[derive(Clone)]
@@ -47,6 +51,22 @@ struct Counted {
     kin: Kin,
     digest: u64,
     holders: usize,
+}
+
+impl Default for Hashes {
+    /// The secret is drawn by the standard library, as for its own tables.
+    fn default() -> Self {
+        Self(HashMap::<(), ()>::new().hasher().hash_one(()))
+    }
+}
+
+impl Hashes {
+    /// Any bit of the digest counts in the upper half of the product, and that half in the lower one.
+    pub(super) fn hash(&self, digest: u64) -> u64 {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let product = (digest ^ self.0).wrapping_mul(ODD);
+        product ^ (product >> 32)
+    }
 }
 
 impl TenantId {
@@ -179,7 +199,7 @@ impl Kins {
             }
         };
         let (places, hashes) = (&self.places, &self.hashes);
-        let hash = |digest| hashes.hasher().hash_one(digest);
+        let hash = |digest| hashes.hash(digest);
         self.index.insert_unique(hash(digest), place, |place| {
             hash(at(places, *place).map_or(0, |counted| counted.digest))
         });
@@ -223,7 +243,7 @@ impl Kins {
     }
 
     fn hash(&self, digest: u64) -> u64 {
-        self.hashes.hasher().hash_one(digest)
+        self.hashes.hash(digest)
     }
 
     fn counted(&self, place: u32) -> Option<&Counted> {

@@ -1,25 +1,28 @@
-//! Memory: every partition of a process, bounded in entries and bytes. What has ended goes first, then what ends soonest; but
-//! refresh tokens, which outlive everything else, go first where they are more than half.
+//! Memory: every partition of a process, bounded in entries and bytes. What has ended goes first, then what ends soonest; but a tenant
+//! with more than an eighth of the tokens makes room with its own, and refresh tokens, which outlive everything else, go first where
+//! they are more than half.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::flow::LoadCache;
 use crate::metadata::Metadata;
 use crate::plan::Plan;
 use crate::time::Now;
 use crate::token::AccessToken;
 
 use super::key::{PartitionKey, TokenKey, UserKey};
-use super::partition::{CacheUpdate, Change, Held, Note, Partition, find};
+use super::partition::{CacheUpdate, Change, Held, Note, Partition, exact, find};
 use super::tokens::Tokens;
 
-/// How many tokens of one partition another process may leave behind: nobody asks for so many sets of scopes, and every look-up
-/// goes through them all.
+/// How many tokens that one look-up goes through another process may leave behind: nobody asks for so many sets of several scopes.
 const MOST_ADOPTED: usize = 1_000;
 
 /// How much a [`Memory`] may hold.
+///
+/// A [`Memory`] is made with them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -81,10 +84,19 @@ impl Memory {
         }
     }
 
-    /// What is remembered under `key`; clones share the tokens' text.
+    /// What is remembered of what a flow asks for. However many scopes there are tokens for, it takes as long.
+    ///
+    /// For it in use, see the loop at the top of the [crate](crate).
     #[must_use]
-    pub fn load(&self, key: &PartitionKey) -> Partition {
-        Partition::of(self.tokens.of(key), self.notes.get(key))
+    pub fn load(&self, load: &LoadCache) -> Partition {
+        let key = load.key();
+        Partition::of(self.tokens.of(key, load.scopes()), self.notes.get(key))
+    }
+
+    /// All that is remembered under `key`. It goes through the tokens of all keys: for whoever looks into a memory, not for flows.
+    #[must_use]
+    pub fn partition(&self, key: &PartitionKey) -> Partition {
+        Partition::of(self.tokens.all_of(key), self.notes.get(key))
     }
 
     /// The token that a flow of this plan would be over with at once: one that is remembered, serves, and needs no renewal. The
@@ -104,11 +116,15 @@ impl Memory {
     #[must_use]
     pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
         let decided = plan.decided();
-        let held = self.tokens.of(plan.first_look()?);
-        let held = find(held, &decided.scopes, plan.wanted(), now)?;
+        let (key, scopes, wanted) = (plan.first_look()?, &decided.scopes, plan.wanted());
+        // What nearly everybody gets takes one look; the rest is for others.
+        let held = exact(self.tokens.same(key, scopes), scopes, wanted, now)
+            .or_else(|| find(self.tokens.of(key, scopes), scopes, wanted, now))?;
+        if held.issued.renewal_is_due(now) {
+            return None;
+        }
         let metadata = Metadata::of_hit(decided.correlation_id, *held.region);
-        let token = AccessToken::remembered(held, metadata, now);
-        (!token.renewal_is_due()).then_some(token)
+        Some(AccessToken::remembered(held, metadata, now))
     }
 
     /// Applies `update` under `key`, then lets go of what has ended and of what is too much.
@@ -131,7 +147,11 @@ impl Memory {
         let (held, new, size) = match update.change() {
             Change::Entry(entry) => {
                 let same = |held: &Held<'_>| held.about.scopes == entry.about.scopes;
-                let held = self.tokens.of(key).find(same);
+                let mut tokens = self.tokens.of(key, &entry.about.scopes);
+                if tokens.clone().count() >= MOST_ADOPTED {
+                    return false;
+                }
+                let held = tokens.find(same);
                 (
                     held.map(|held| held.issued.end()),
                     entry.issued.end(),
@@ -143,8 +163,7 @@ impl Memory {
                 (held.map(|held| held.end()), note.end(), size(key, note))
             }
         };
-        let crowded = self.tokens.of(key).count() >= MOST_ADOPTED;
-        if crowded || held.is_some_and(|held| held >= new) {
+        if held.is_some_and(|held| held >= new) {
             return false;
         }
         self.let_go(now);
@@ -165,10 +184,18 @@ impl Memory {
         self.tokens.first_end().into_iter().chain(notes).min()
     }
 
+    /// How many tokens the tenant has that has most, if that is more than an eighth and what ends first is of no such tenant. For drivers
+    /// that keep their memory in parts: where this is most, one is [let go](Self::let_one_go) if nothing has ended.
+    #[must_use]
+    pub fn crowd(&self) -> Option<usize> {
+        self.tokens.crowd()
+    }
+
     /// Lets go of what goes next, full or not: what has ended, if anything has.
     pub fn let_one_go(&mut self, now: Now) {
         match self.next(now) {
-            Some(Next::Token(_)) => self.tokens.remove_first(),
+            Some(Next::Token(end)) if end <= now.monotonic() => self.tokens.remove_first(),
+            Some(Next::Token(_)) => self.tokens.make_room(),
             Some(Next::Note(_, key)) => {
                 let key = key.clone();
                 self.forget(&key);

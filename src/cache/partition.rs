@@ -15,12 +15,14 @@ use crate::time::{Now, Span, nanos};
 
 use super::key::{ScopeSet, TokenKind};
 
-/// How long before its end a token stops to serve (rule 10).
-const MARGIN: Duration = Duration::from_secs(300);
+/// How long before its end a token stops to serve (rule 10), in nanoseconds.
+const MARGIN: u64 = 300 * 1_000_000_000;
 /// The age that no token reaches.
 const NEVER: u64 = u64::MAX;
 
 /// What is remembered under one [`PartitionKey`](super::PartitionKey). A key that nobody has written to has an empty one.
+///
+/// [`CacheUpdate`] has an example of a store for them.
 #[derive(Clone, Default)]
 pub struct Partition {
     entries: Entries,
@@ -211,6 +213,16 @@ pub(super) fn find<'a>(
         })
 }
 
+/// The one with these very scopes, if it serves.
+pub(super) fn exact<'a>(
+    mut held: impl Iterator<Item = Held<'a>>,
+    scopes: &ScopeSet,
+    wanted: Wanted,
+    now: Now,
+) -> Option<Held<'a>> {
+    held.find(|held| held.about.scopes == *scopes && held.issued.serves(wanted, now))
+}
+
 impl PartialEq for Partition {
     fn eq(&self, other: &Self) -> bool {
         self.entries() == other.entries() && self.note == other.note
@@ -260,12 +272,14 @@ impl Issued {
     }
 
     /// Whether whoever holds it may go on using it without asking again.
+    #[inline]
     pub(crate) fn serves_as_it_is(&self, now: Now) -> bool {
         self.serves(Wanted::Fresh, now)
     }
 
+    #[inline]
     fn serves(&self, wanted: Wanted, now: Now) -> bool {
-        let alive = self.life.left(now) > MARGIN;
+        let alive = self.life.left_nanos(now) > MARGIN;
         alive
             && match wanted {
                 Wanted::Any => true,
@@ -274,9 +288,9 @@ impl Issued {
             }
     }
 
+    #[inline]
     pub(crate) fn renewal_is_due(&self, now: Now) -> bool {
-        let age = self.life.length().saturating_sub(self.life.left(now));
-        self.renew_at_age().is_some_and(|due| age >= due)
+        self.renew_at_age != NEVER && self.life.age_nanos(now) >= self.renew_at_age
     }
 
     /// When it ends on the monotonic clock.
@@ -355,6 +369,27 @@ impl Note {
 }
 
 /// One change of a partition. It is a delta: two drivers that apply theirs in any order lose neither.
+///
+/// For a store of one's own, where a [`Memory`](super::Memory) does not do:
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use entra_proto::{LoadCache, Partition, PartitionKey, SaveCache};
+///
+/// #[derive(Default)]
+/// struct Store(BTreeMap<PartitionKey, Partition>);
+///
+/// impl Store {
+///     fn load(&self, load: &LoadCache) -> Partition {
+///         self.0.get(load.key()).cloned().unwrap_or_default()
+///     }
+///
+///     fn save(&mut self, save: &SaveCache) {
+///         save.update().apply(self.0.entry(save.key().clone()).or_default());
+///     }
+/// }
+/// # let _ = (Store::default(), Store::load, Store::save);
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct CacheUpdate(Change);
 

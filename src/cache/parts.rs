@@ -3,6 +3,8 @@
 use super::key::{Fact, GrantKey, Key, PartitionKey};
 
 /// What is remembered under a [`PartitionKey`].
+///
+/// [`PartitionKey::remembers`] has an example.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Remembered {

@@ -70,6 +70,11 @@ impl PortableCache {
     pub const MAX_BYTES: usize = 64 * 1_024 * 1_024;
 
     /// A cache with nothing in it.
+    ///
+    /// ```
+    /// let nothing = entra_proto::PortableCache::empty();
+    /// assert_eq!(nothing.write().expose(), b"{}");
+    /// ```
     #[must_use]
     pub fn empty() -> Self {
         Self::default()

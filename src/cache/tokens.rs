@@ -1,16 +1,16 @@
 //! Tokens as a memory holds them: so that there may be a million, each takes little besides its text, and to find one, to put one in
 //! and to let go of one take as long among a million as among ten.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashTable;
 
 use super::key::{PartitionKey, ScopeSet, TokenKey};
-use super::kins::{Kins, TenantId, Wanted};
+use super::kins::{Hashes, Kins, TenantId, Wanted};
 use super::partition::{Entry, Held, Issued};
+use super::shares::Shares;
 
 #[derive(Clone, Default)]
 pub(super) struct Tokens {
@@ -21,9 +21,11 @@ pub(super) struct Tokens {
     index: HashTable<u32>,
     /// One of those that end in the same second, from which the others are reached in the order in which they came.
     by_end: BTreeMap<u64, u32>,
+    shares: Shares,
+    /// Where the search for a token of a crowd goes on.
+    hand: u32,
     bytes: usize,
-    /// Holds nothing: it has the secret that the standard library makes hashes with.
-    hashes: HashMap<(), ()>,
+    hashes: Hashes,
 }
 
 /// One token.
@@ -71,36 +73,55 @@ impl Tokens {
         Some(Duration::from_secs(*second))
     }
 
-    /// The tokens of this key.
+    /// The tokens of this key that may be for these scopes: those for the very same, and all that are for several.
     pub(super) fn of<'a>(
         &'a self,
         key: &'a PartitionKey,
+        scopes: &ScopeSet,
     ) -> impl Iterator<Item = Held<'a>> + Clone {
-        self.places(key).filter_map(|place| {
-            let slot = self.slot(place)?;
-            let kin = self.kins.get(slot.kin)?;
-            let issued = slot.issued.as_ref()?;
-            Some(Held {
-                about: &kin.about,
-                region: &kin.region,
-                issued,
-            })
+        let (same, several) = (digest(key, scopes), half(key.digest()));
+        let several = (several != same).then(|| self.places(key, several));
+        self.places(key, same)
+            .chain(several.into_iter().flatten())
+            .filter_map(|place| self.held(self.slot(place)?))
+    }
+
+    /// Those for the very same scopes among them, and whichever are looked for in the same place.
+    pub(super) fn same<'a>(
+        &'a self,
+        key: &'a PartitionKey,
+        scopes: &ScopeSet,
+    ) -> impl Iterator<Item = Held<'a>> {
+        self.places(key, digest(key, scopes))
+            .filter_map(|place| self.held(self.slot(place)?))
+    }
+
+    /// All tokens of this key. It goes through those of all keys.
+    pub(super) fn all_of<'a>(&'a self, key: &'a PartitionKey) -> impl Iterator<Item = Held<'a>> {
+        let of = key.of_tokens().into_iter();
+        let slots = of.flat_map(move |of| {
+            let mine = move |slot: &&Slot| self.is_of(slot, of, key.tenant());
+            self.slots.iter().filter(mine)
+        });
+        slots.filter_map(|slot| self.held(slot))
+    }
+
+    fn held<'a>(&'a self, slot: &'a Slot) -> Option<Held<'a>> {
+        let kin = self.kins.get(slot.kin)?;
+        Some(Held {
+            about: &kin.about,
+            region: &kin.region,
+            issued: slot.issued.as_ref()?,
         })
     }
 
     /// All of them, with their keys.
     pub(super) fn all(&self) -> impl Iterator<Item = (TokenKey, Held<'_>)> {
         self.slots.iter().filter_map(|slot| {
-            let issued = slot.issued.as_ref()?;
+            let held = self.held(slot)?;
             let kin = self.kins.get(slot.kin)?;
             let tenant = slot.tenant.in_full(&kin.key.tenant);
-            let key = kin.key.in_tenant(tenant);
-            let held = Held {
-                about: &kin.about,
-                region: &kin.region,
-                issued,
-            };
-            Some((key, held))
+            Some((kin.key.in_tenant(tenant), held))
         })
     }
 
@@ -124,12 +145,13 @@ impl Tokens {
             Some(place) => *place,
             None => u32::try_from(self.slots.len()).ok()?,
         };
+        let digest = digest(key, &entry.about.scopes);
         let (kin, size) = self.kins.hold(Wanted::new(of, key.tenant(), entry))?;
         let slot = Slot {
             issued: Some(Arc::clone(&entry.issued)),
             tenant: key.tenant(),
             kin,
-            digest: digest(key),
+            digest,
             before: place,
             after: place,
         };
@@ -146,11 +168,11 @@ impl Tokens {
         }
         let (slots, hashes) = (&self.slots, &self.hashes);
         self.index
-            .insert_unique(hash(hashes, digest(key)), place, |place| {
-                let digest = at(slots, *place).map_or(0, |slot| slot.digest);
-                hash(hashes, digest)
+            .insert_unique(hash(hashes, digest), place, |place| {
+                hash(hashes, at(slots, *place).map_or(0, |slot| slot.digest))
             });
         self.link(place, second(&entry.issued));
+        self.shares.add(tenant_number(key.tenant(), &of.tenant));
         self.bytes = self
             .bytes
             .saturating_add(size)
@@ -164,7 +186,7 @@ impl Tokens {
             let kin = self.slot(*place).and_then(|slot| self.kins.get(slot.kin));
             kin.is_some_and(|kin| kin.about.scopes == *scopes)
         };
-        let held = self.places(key).find(same);
+        let held = self.places(key, digest(key, scopes)).find(same);
         if let Some(place) = held {
             self.take(place);
         }
@@ -172,9 +194,50 @@ impl Tokens {
 
     /// Lets go of the one that ends first.
     pub(super) fn remove_first(&mut self) {
-        if let Some((_, place)) = self.by_end.first_key_value() {
-            self.take(*place);
+        if let Some(place) = self.first() {
+            self.take(place);
         }
+    }
+
+    /// Lets go of one to make room: of the one that ends first, unless it is of no crowd and there is one.
+    pub(super) fn make_room(&mut self) {
+        let of_a_crowd = self.crowd().and_then(|_| self.find_of_a_crowd());
+        if let Some(place) = of_a_crowd.or_else(|| self.first()) {
+            self.take(place);
+        }
+    }
+
+    /// How many tokens the largest crowd has, where the one that ends first is of none.
+    pub(super) fn crowd(&self) -> Option<usize> {
+        let largest = self.shares.largest_crowd(self.len())?;
+        let first = self.slot(self.first()?)?;
+        (!self.is_of_a_crowd(first)).then_some(largest)
+    }
+
+    fn first(&self) -> Option<u32> {
+        self.by_end.first_key_value().map(|(_, place)| *place)
+    }
+
+    /// Goes on where the last search ended. An eighth of the tokens is of the crowd, so that over many searches eight steps each are
+    /// enough.
+    fn find_of_a_crowd(&mut self) -> Option<u32> {
+        let end = u32::try_from(self.slots.len()).ok()?;
+        let from_hand = (self.hand..end).chain(0..self.hand);
+        let mut crowd = from_hand.filter(|place| {
+            self.slot(*place)
+                .is_some_and(|slot| self.is_of_a_crowd(slot))
+        });
+        let found = crowd.next()?;
+        self.hand = found.saturating_add(1);
+        Some(found)
+    }
+
+    fn is_of_a_crowd(&self, slot: &Slot) -> bool {
+        let kin = self.kins.get(slot.kin).filter(|_| slot.issued.is_some());
+        kin.is_some_and(|kin| {
+            let tenant = tenant_number(slot.tenant, &kin.key.tenant);
+            self.shares.is_crowd(tenant, self.len())
+        })
     }
 
     /// How many bytes one takes, besides what it has in common with others.
@@ -192,7 +255,12 @@ impl Tokens {
         if let Ok(held) = self.index.find_entry(hash, |other| *other == place) {
             held.remove();
         }
+        let held = self.slot(place).zip(self.kins.get(kin));
+        let tenant = held.map(|(slot, kin)| tenant_number(slot.tenant, &kin.key.tenant));
         if let Some(issued) = self.slot_mut(place).and_then(|slot| slot.issued.take()) {
+            tenant
+                .into_iter()
+                .for_each(|tenant| self.shares.take(tenant));
             self.free.push(place);
             let freed = self.kins.let_go(kin).saturating_add(Self::size(&issued));
             self.bytes = self.bytes.saturating_sub(freed);
@@ -231,17 +299,23 @@ impl Tokens {
         }
     }
 
-    fn places<'a>(&'a self, key: &'a PartitionKey) -> impl Iterator<Item = u32> + Clone {
+    fn places<'a>(
+        &'a self,
+        key: &'a PartitionKey,
+        digest: u32,
+    ) -> impl Iterator<Item = u32> + Clone {
         let (of, tenant) = (key.of_tokens(), key.tenant());
-        let hash = hash(&self.hashes, digest(key));
+        let hash = hash(&self.hashes, digest);
         self.index.iter_hash(hash).copied().filter(move |place| {
             let slot = self.slot(*place);
-            slot.zip(of).is_some_and(|(slot, of)| {
-                let kin = self.kins.get(slot.kin);
-                slot.tenant == tenant
-                    && kin.is_some_and(|kin| kin.is_of(of, tenant.rest(&of.tenant)))
-            })
+            slot.zip(of)
+                .is_some_and(|(slot, of)| self.is_of(slot, of, tenant))
         })
+    }
+
+    fn is_of(&self, slot: &Slot, key: &TokenKey, tenant: TenantId) -> bool {
+        let kin = self.kins.get(slot.kin);
+        slot.tenant == tenant && kin.is_some_and(|kin| kin.is_of(key, tenant.rest(&key.tenant)))
     }
 
     fn slot(&self, place: u32) -> Option<&Slot> {
@@ -257,13 +331,24 @@ fn at(slots: &[Slot], place: u32) -> Option<&Slot> {
     slots.get(usize::try_from(place).ok()?)
 }
 
-fn hash(hashes: &HashMap<(), ()>, digest: u32) -> u64 {
-    hashes.hasher().hash_one(digest)
+fn hash(hashes: &Hashes, digest: u32) -> u64 {
+    hashes.hash(u64::from(digest))
 }
 
-/// Half of the key's, which tells many enough apart.
-fn digest(key: &PartitionKey) -> u32 {
-    let [a, b, c, d, ..] = key.digest().to_le_bytes();
+/// The number by which a tenant is counted.
+fn tenant_number(tenant: TenantId, named: &str) -> u64 {
+    super::key::digest(&(tenant, tenant.rest(named)))
+}
+
+/// Where a token is looked for. A key may have tokens for very many scopes, each of them for one; those for several, which serve whoever
+/// wants one of them, are few and all in one place.
+fn digest(key: &PartitionKey, scopes: &ScopeSet) -> u32 {
+    half(key.digest() ^ scopes.digest())
+}
+
+/// It tells many enough apart.
+fn half(digest: u64) -> u32 {
+    let [a, b, c, d, ..] = digest.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
 

@@ -19,6 +19,8 @@ pub struct Failure {
 }
 
 /// What kind of failure it was.
+///
+/// How one is handed to the core: [`Failure`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum FailureKind {

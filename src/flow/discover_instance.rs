@@ -24,6 +24,8 @@ const LASTS: Duration = Duration::from_secs(24 * 3_600);
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// Send [`request`](Self::request): is this host one of Entra's, or where is this provider's token endpoint?
+///
+/// Answered in the loop of the [crate's documentation](crate).
 #[derive(Debug)]
 #[must_use]
 pub struct DiscoverInstance {
@@ -169,10 +171,7 @@ fn ask(flow: Box<Flow>, key: PartitionKey, prepared: Prepared, now: Now) -> Step
         .body(Body::empty());
     match request {
         Ok(request) => Step::DiscoverInstance(DiscoverInstance {
-            deadline: now
-                .monotonic()
-                .saturating_add(TIME_LIMIT)
-                .min(flow.deadline()),
+            deadline: now.after(TIME_LIMIT).monotonic().min(flow.deadline()),
             flow,
             key,
             prepared,

@@ -24,6 +24,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(2);
 const FAILURE_LASTS: Duration = Duration::from_secs(300);
 
 /// Send [`request`](Self::request) to the instance metadata service, directly: never through a proxy.
+///
+/// Answered in the loop of the [crate's documentation](crate).
 #[derive(Debug)]
 #[must_use]
 pub struct DiscoverRegion {
@@ -125,10 +127,7 @@ fn probe(
         .body(Body::empty());
     match request {
         Ok(request) => Step::DiscoverRegion(DiscoverRegion {
-            deadline: now
-                .monotonic()
-                .saturating_add(TIME_LIMIT)
-                .min(flow.deadline()),
+            deadline: now.after(TIME_LIMIT).monotonic().min(flow.deadline()),
             flow,
             key,
             held,

@@ -10,6 +10,8 @@ use crate::token::AccessToken;
 use super::{Flow, Step};
 
 /// How it ended.
+///
+/// The loop of the [crate's documentation](crate) ends with it.
 #[derive(Debug)]
 #[must_use]
 pub struct Done {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::{Note, Partition, PartitionKey, Wanted};
+use crate::cache::{Note, Partition, PartitionKey, ScopeSet, Wanted};
 use crate::error::{Code, Error, Failure};
 use crate::metadata::CacheOutcome;
 use crate::plan::Reading;
@@ -13,6 +13,8 @@ use super::material::{Held, Prepared};
 use super::{Flow, Step, discover_instance, discover_region, done, material, take_turn, throttle};
 
 /// Fetch what is remembered under [`key`](Self::key).
+///
+/// Answered in the loop of the [crate's documentation](crate).
 #[derive(Debug)]
 #[must_use]
 pub struct LoadCache {
@@ -120,6 +122,10 @@ impl LoadCache {
     #[must_use]
     pub fn key(&self) -> &PartitionKey {
         &self.key
+    }
+
+    pub(crate) fn scopes(&self) -> &ScopeSet {
+        &self.flow.decided().scopes
     }
 
     /// Goes on with what was found.

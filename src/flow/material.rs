@@ -55,6 +55,21 @@ impl ClientAssertion {
 }
 
 /// What a provider is told: the same in every call of a flow, whatever transport follows (rule 3).
+///
+/// ```
+/// use entra_proto::*;
+///
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", Credential::signed_assertion_provider())
+///     .region(RegionSource::Named("eastus".into()))
+///     .build()?;
+/// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).proof_of_possession().plan(&client)?;
+/// let now = Now::new(std::time::Duration::from_secs(1_798_761_600), std::time::Duration::ZERO);
+/// // A PoP token is remembered under its certificate, which the provider alone can name: so it is asked before the cache.
+/// let Step::ObtainAssertion(ask) = plan.start(Seed::from_bytes([7; 32]), now) else { panic!("another step") };
+/// assert_eq!(ask.asked_for().client_id(), "app");
+/// assert_eq!(ask.asked_for().tenant(), Some("contoso.com"));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct ProviderContext {
     client_id: String,

@@ -7,6 +7,8 @@ use super::material::{self, Asked, ClientAssertion, ProviderContext};
 use super::{Flow, Step};
 
 /// Ask the provider for an assertion.
+///
+/// Answered in the loop of the [crate's documentation](crate); what the provider is told has an example at [`ProviderContext`].
 #[derive(Debug)]
 #[must_use]
 pub struct ObtainAssertion {

@@ -8,6 +8,8 @@ use super::material::{self, Asked, ProviderContext};
 use super::{Flow, Step};
 
 /// Ask the provider for a certificate.
+///
+/// Answered in the loop of the [crate's documentation](crate).
 #[derive(Debug)]
 #[must_use]
 pub struct ObtainCertificate {

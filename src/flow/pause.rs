@@ -7,6 +7,8 @@ use crate::time::Now;
 use super::{Attempt, Flow, Step, material};
 
 /// Wait until [`until`](Self::until).
+///
+/// Answered in the loop of the [crate's documentation](crate).
 #[derive(Debug)]
 #[must_use]
 pub struct Pause {

@@ -11,6 +11,8 @@ use super::material::{Held, Prepared};
 use super::{Flow, Settled, Step, Vetted, discover_instance, discover_region, done};
 
 /// Apply [`update`](Self::update) to what is remembered under [`key`](Self::key).
+///
+/// Answered in the loop of the [crate's documentation](crate).
 #[derive(Debug)]
 #[must_use]
 pub struct SaveCache {

@@ -39,6 +39,19 @@ const RENEWAL_JITTER: u64 = 300;
 /// How to open the connection. It says nothing of the token's kind (rule 1).
 ///
 /// Closed on purpose: a driver that can't present a certificate must fail, not leave it out.
+///
+/// ```
+/// use entra_proto::Transport;
+///
+/// /// Which connections a driver may use: those of one certificate, or those without any.
+/// fn pool(transport: &Transport) -> String {
+///     match transport {
+///         Transport::Plain => "plain".to_owned(),
+///         Transport::Mtls(certificate) => format!("{:?}", certificate.thumbprint()),
+///     }
+/// }
+/// assert_eq!(pool(&Transport::Plain), "plain");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "see above")]
 pub enum Transport {
@@ -49,6 +62,8 @@ pub enum Transport {
 }
 
 /// Send [`request`](Self::request) over [`transport`](Self::transport). Redirects are not followed, bodies not decompressed.
+///
+/// Answered in the loop of the [crate's documentation](crate).
 #[derive(Debug)]
 #[must_use]
 pub struct SendRequest {
@@ -414,7 +429,7 @@ impl SendRequest {
                 .unwrap_or(0);
             PAUSE.saturating_add(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
         });
-        let until = now.monotonic().saturating_add(pause);
+        let until = now.after(pause).monotonic();
         if may_repeat && self.flow.attempt == Attempt::First && until < self.flow.deadline() {
             After::TryAgain { until }
         } else {

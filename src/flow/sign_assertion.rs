@@ -10,6 +10,8 @@ use super::material::{Material, Prepared};
 use super::{Flow, Step, done, send_request};
 
 /// Sign [`input`](Self::input) with the key of its certificate.
+///
+/// Answered in the loop of the [crate's documentation](crate); what is signed has an example at [`SigningInput`].
 #[derive(Debug)]
 #[must_use]
 pub struct SignAssertion {

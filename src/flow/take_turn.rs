@@ -14,6 +14,8 @@ use super::{Flow, Step, done, load_cache};
 /// The driver gives the turn back when the flow is [`Done`](super::Done), telling whoever waited if it failed; when the flow is
 /// dropped, as if nobody had had it; and before that when [`SaveCache::ends_turn`](super::SaveCache::ends_turn) says so. A flow
 /// that has one turn may take a second one, always in the same order, so that no two flows wait for each other.
+///
+/// Answered in the loop of the [crate's documentation](crate).
 #[derive(Debug)]
 #[must_use]
 pub struct TakeTurn {
@@ -30,6 +32,8 @@ enum Purpose {
 }
 
 /// How the wait went.
+///
+/// What the loop of the [crate's documentation](crate) answers [`TakeTurn`] with.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_enums,

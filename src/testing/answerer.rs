@@ -57,6 +57,16 @@ impl Answerer {
     }
 
     /// An outside that answers so, with this memory.
+    ///
+    /// ```
+    /// use entra_proto::Memory;
+    /// use entra_proto::testing::{Answerer, Script};
+    ///
+    /// let mut before = Answerer::new(Script::default());
+    /// // … some flows, and then another outside with what they left behind:
+    /// let after = Answerer::remembering(Script::default(), std::mem::take(before.memory_mut()));
+    /// # let _: (&Memory, _) = (before.memory(), after.now());
+    /// ```
     #[must_use]
     pub fn remembering(script: Script, memory: Memory) -> Self {
         Self {
@@ -104,7 +114,7 @@ impl Answerer {
     pub fn answer(&mut self, step: Step) -> Step {
         match step {
             Step::LoadCache(load) => {
-                let found = self.memory.load(load.key());
+                let found = self.memory.load(&load);
                 let found = self.of_memory().map(|()| found);
                 load.resume(found, self.now)
             }

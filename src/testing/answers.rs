@@ -15,9 +15,13 @@ use crate::error::{Failure, FailureKind};
 use crate::secret::Body;
 
 /// What comes of sending a request.
+///
+/// [`token_responses`] has an example that scripts some.
 pub type Answer = Result<Response<Body>, Failure>;
 
 /// Every way in which the outside can give no answer.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn failures() -> impl Strategy<Value = Failure> {
     let kinds = [
         FailureKind::Connect,
@@ -136,6 +140,8 @@ impl Grant {
 }
 
 /// How a token service says no: its errors, with and without `Retry-After`, and statuses that mean that somebody else answered.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn refusals() -> impl Strategy<Value = Response<Body>> {
     let status = select(vec![
         400_u16, 400, 401, 403, 404, 408, 429, 429, 500, 502, 503, 504,
@@ -190,6 +196,8 @@ pub fn refusals() -> impl Strategy<Value = Response<Body>> {
 
 /// Answers that no token service gives, with any status: redirects, documents that are no token or nearly one, pages of
 /// whoever stands between, bytes.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn odd_responses() -> impl Strategy<Value = Response<Body>> {
     let nearly = select(vec![
         "{}",
@@ -225,6 +233,8 @@ pub fn odd_responses() -> impl Strategy<Value = Response<Body>> {
 }
 
 /// Answers of the instance metadata service: a region, one that is none, other versions, other statuses.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn region_documents() -> impl Strategy<Value = Response<Body>> {
     let region = prop_oneof![
         6 => select(vec!["eastus", "WestUS3"]).prop_map(str::to_owned),
@@ -241,6 +251,8 @@ pub fn region_documents() -> impl Strategy<Value = Response<Body>> {
 
 /// Answers about hosts: that Entra knows one, that it does not, an OpenID provider's document, and documents that send the
 /// reader elsewhere.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn instance_documents() -> impl Strategy<Value = Response<Body>> {
     let known = Just(response(
         200,

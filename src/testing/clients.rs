@@ -39,6 +39,8 @@ const AUTHORITIES: &[&str] = &[
 const OIDC: &[&str] = &["https://issuer.example", "https://issuer.example/tenant"];
 
 /// Every kind of authority, those of Entra in every cloud.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn authorities() -> impl Strategy<Value = Authority> {
     let entra =
         select(AUTHORITIES).prop_filter_map("an authority", |url| Authority::parse(url).ok());
@@ -47,6 +49,8 @@ pub fn authorities() -> impl Strategy<Value = Authority> {
 }
 
 /// Where a region may come from. Names are valid.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn region_sources() -> impl Strategy<Value = RegionSource> {
     let named = prop_oneof![
         4 => select(vec!["eastus", "WestUS3"]).prop_map(str::to_owned),
@@ -61,6 +65,8 @@ pub fn region_sources() -> impl Strategy<Value = RegionSource> {
 }
 
 /// What the variables of a machine may say: nothing mostly. A forced region's name is valid, that of `REGION_NAME` need not be.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn environments() -> impl Strategy<Value = Environment> {
     let region_name = of(prop_oneof![
         Just("East US 2".to_owned()),
@@ -80,6 +86,8 @@ pub fn environments() -> impl Strategy<Value = Environment> {
 }
 
 /// Every kind of credential, with every option that it takes.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn credentials() -> impl Strategy<Value = Credential> {
     let of_certificate = prop_oneof![
         certificate_chains().prop_map(Credential::certificate),

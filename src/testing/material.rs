@@ -16,6 +16,8 @@ const P384: &[u8] = include_bytes!("certificates/p384.der");
 const SERIAL: &[u8] = b"\x01\x02\x03\x04\x05\x06\x07\x08";
 
 /// A secret of 8 to 40 characters, any of which may have to be escaped in a form.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn secrets() -> impl Strategy<Value = Secret> {
     "[!-~]{1,16}".prop_flat_map(|before| {
         "[!-~]{1,16}".prop_map(move |after| Secret::new(format!("{before}{CANARY}{after}")))
@@ -24,6 +26,8 @@ pub fn secrets() -> impl Strategy<Value = Secret> {
 
 /// What a certificate's provider should answer: a certificate (RSA, P-256 or P-384; of public test material) whose key the
 /// driver holds, some of them with intermediates. Often one that came before, as from a provider that is asked again.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn certificate_chains() -> impl Strategy<Value = CertificateChain> {
     let template = prop_oneof![4 => Just(RSA), 4 => Just(P256), 1 => Just(P384)];
     let number = prop_oneof![4 => 0..4_u32, 1 => any::<u32>()];
@@ -38,6 +42,8 @@ pub fn certificate_chains() -> impl Strategy<Value = CertificateChain> {
 }
 
 /// What it should not answer: a certificate without its key, bytes that are none, a certificate and something after it.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn odd_certificate_chains() -> impl Strategy<Value = CertificateChain> {
     prop_oneof![
         certificate_chains().prop_map(CertificateChain::without_private_key),
@@ -51,6 +57,8 @@ pub fn odd_certificate_chains() -> impl Strategy<Value = CertificateChain> {
 }
 
 /// What an assertion's provider should answer: an assertion, alone or with the certificate that it is bound to.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn client_assertions() -> impl Strategy<Value = ClientAssertion> {
     (assertions(), proptest::option::of(certificate_chains())).prop_map(|(assertion, bound_to)| {
         match bound_to {
@@ -61,6 +69,8 @@ pub fn client_assertions() -> impl Strategy<Value = ClientAssertion> {
 }
 
 /// What it should not answer: an assertion that is blank, that no JWT could be, or that comes with what is no certificate.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn odd_client_assertions() -> impl Strategy<Value = ClientAssertion> {
     let blank = select(vec!["", " ", "\t\r\n"]).prop_map(Secret::new);
     let no_jwt = select(vec![" ", "\r\n", "\u{e9}", "\0"])

@@ -20,11 +20,15 @@ use crate::secret::Secret;
 pub(super) const USERS: &[&str] = &["user-1.home-1", "user-2.home-1", "user-1.home-2"];
 
 /// Accounts of a few users.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn accounts() -> impl Strategy<Value = Account> {
     select(USERS).prop_map(Account::from_home_id)
 }
 
 /// One to three scopes; few in all, so that requests ask for the same, for less and for more.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn scopes() -> impl Strategy<Value = Vec<String>> {
     let scope = select(vec![
         "https://vault.azure.net/.default",
@@ -37,6 +41,8 @@ pub fn scopes() -> impl Strategy<Value = Vec<String>> {
 }
 
 /// Claims: the text of a JSON object.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn claims() -> impl Strategy<Value = String> {
     let name = || select(vec!["access_token", "id_token", "nbf", "acrs", "xms_cc"]);
     prop_oneof![

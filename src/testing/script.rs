@@ -98,6 +98,8 @@ impl Script {
 }
 
 /// Whatever can happen, with more of what works than chance would bring.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn scripts() -> impl Strategy<Value = Script> {
     let replies = prop_oneof![
         4 => grants().prop_map(Reply::Grant),

@@ -8,6 +8,8 @@ use crate::secret::Seed;
 use crate::time::Now;
 
 /// What two clocks may say: mostly these years on a machine that has been up for a while, now and then the edges of both.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn moments() -> impl Strategy<Value = Now> {
     let wall = prop_oneof![
         8 => 1_767_225_600_u64..2_082_758_400,
@@ -29,6 +31,8 @@ pub fn moments() -> impl Strategy<Value = Now> {
 }
 
 /// How long an answer may take: nothing mostly, now and then what makes pairs, tokens and callers grow old.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn delays() -> impl Strategy<Value = Duration> {
     prop_oneof![
         12 => Just(Duration::ZERO),
@@ -39,6 +43,8 @@ pub fn delays() -> impl Strategy<Value = Duration> {
 }
 
 /// The dice of one flow.
+///
+/// Drawn as those in the example of the [module](crate::testing) are.
 pub fn seeds() -> impl Strategy<Value = Seed> {
     any::<[u8; 32]>().prop_map(Seed::from_bytes)
 }

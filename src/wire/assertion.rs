@@ -18,6 +18,8 @@ use crate::wire::json::{Json, Text};
 const LIFETIME: Duration = Duration::from_secs(600);
 
 /// A signature algorithm of JWS (RFC 7518 §3.1).
+///
+/// [`SigningInput`] has an example with one.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -71,6 +73,19 @@ impl Algorithm {
 }
 
 /// What the driver is to sign: header and claims, with which key, by which algorithm.
+///
+/// ```
+/// use entra_proto::{Algorithm, Failure, FailureKind, Signature, SigningInput};
+///
+/// /// A signer that has one key, for ES256.
+/// fn sign(input: &SigningInput, key: impl Fn(&[u8]) -> Vec<u8>) -> Result<Signature, Failure> {
+///     if input.algorithm() != Algorithm::Es256 {
+///         return Err(Failure::new(FailureKind::UnsupportedAlgorithm));
+///     }
+///     Ok(Signature::new(key(input.message())))
+/// }
+/// # let _ = |input: &SigningInput| sign(input, |message| message.to_vec());
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct SigningInput {
     certificate: Certificate,

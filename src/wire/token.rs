@@ -138,8 +138,8 @@ pub(crate) fn check_token(token: &str) -> Result<(), Error> {
     Err(Error::new(Code::InvalidTokenResponse, wrong))
 }
 
-/// Without a way out before the end, so that many bytes are compared at once.
-fn is_graphic(text: &str) -> bool {
+/// Whether it is printable ASCII without blanks. Without a way out before the end, so that many bytes are compared at once.
+pub(crate) fn is_graphic(text: &str) -> bool {
     text.bytes()
         .fold(true, |graphic, byte| graphic & byte.is_ascii_graphic())
 }

@@ -163,14 +163,14 @@ impl Flow<'_> {
 
     fn load(&mut self, key: &PartitionKey) -> Partition {
         match Subject::of(key) {
-            Subject::Throttle | Subject::Fact => self.memory.load(key),
+            Subject::Throttle | Subject::Fact => self.memory.partition(key),
             Subject::Token => match self.deposit() {
                 None => Partition::default(),
                 Some(deposit) => {
                     let Player {
                         deposits, leaves, ..
                     } = &mut *self.player;
-                    let found = deposits.with(deposit, leaves).load(key);
+                    let found = deposits.with(deposit, leaves).partition(key);
                     if !found.is_empty() {
                         self.jumped = self.cell.clock();
                     }

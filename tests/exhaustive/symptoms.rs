@@ -37,7 +37,7 @@ fn run(
     loop {
         step = match step {
             Step::LoadCache(load) => {
-                let found = memory.load(load.key());
+                let found = memory.load(&load);
                 load.resume(Ok(found), now)
             }
             Step::TakeTurn(turn) => {

@@ -169,7 +169,7 @@ fn sec01_the_tokens_of_a_user_are_never_printed() {
         assert!(token.id_token().is_some() && token.refresh_token().is_some());
         assert_silent(&(token, token.id_token(), token.refresh_token()));
         for key in &run.loaded {
-            assert_silent(&script.memory.load(key));
+            assert_silent(&script.memory.partition(key));
         }
         assert_silent(&script.memory);
     }

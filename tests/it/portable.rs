@@ -464,7 +464,7 @@ fn a_request_that_bypasses_reading_is_not_served_what_was_imported_meanwhile() {
                 take.resume(Turn::Waited, next.now)
             }
             Step::LoadCache(load) => {
-                let found = next.memory.load(load.key());
+                let found = next.memory.load(&load);
                 load.resume(Ok(found), next.now)
             }
             _ => break,
@@ -498,7 +498,7 @@ fn r11_a_request_that_bypasses_reading_is_not_served_what_a_clock_set_back_made_
     let Step::LoadCache(load) = take.resume(Turn::Waited, script.now) else {
         panic!("whoever waited looks");
     };
-    let found = script.memory.load(load.key());
+    let found = script.memory.load(&load);
     assert_eq!(found.len(), 1);
     let step = load.resume(Ok(found), script.now);
     assert!(!matches!(step, Step::Done(_)), "{step:?}");

@@ -192,7 +192,7 @@ fn i34_what_is_remembered_prints_how_much_it_is() {
             Limits::default()
         )
     );
-    let partition = memory.load(&run.loaded[0]);
+    let partition = memory.partition(&run.loaded[0]);
     assert_eq!(
         format!("{partition:?}"),
         "Partition { entries: 1, note: false }"

@@ -324,7 +324,7 @@ impl Script {
         match step {
             Step::LoadCache(load) => {
                 run.loaded.push(load.key().clone());
-                let found = self.memory.load(load.key());
+                let found = self.memory.load(&load);
                 let found = self.if_cache_works(found);
                 load.resume(found, self.now)
             }

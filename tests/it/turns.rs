@@ -127,7 +127,7 @@ impl Crowd {
     fn one(&mut self, number: Number, step: Step) -> Option<Vec<(Number, Step)>> {
         let next = match step {
             Step::LoadCache(load) => {
-                let found = self.memory.load(load.key());
+                let found = self.memory.load(&load);
                 load.resume(Ok(found), self.now)
             }
             Step::TakeTurn(take) => {

@@ -20,6 +20,8 @@ use crate::resource::Resource;
 use crate::source::HeldSource;
 
 /// Gets tokens. Cheap to clone, `Send` and `Sync`; all clones share memory, turns and connections.
+///
+/// The [crate's documentation](crate) builds one and asks it for a token; [`Resource`] shows how it calls a resource.
 #[derive(Clone)]
 pub struct EntraClient(Arc<Shared>);
 
@@ -42,6 +44,19 @@ impl Wake for Waker {
 }
 
 /// Builds an [`EntraClient`].
+///
+/// ```
+/// use entra_blocking::{Client, Credential, EntraClient, Network, Secret};
+///
+/// let credential = Credential::secret(Secret::new("from a vault"));
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+/// let entra = EntraClient::builder(client)
+///     .network(Network::new().no_proxy())
+///     .observer(|event| eprintln!("{event}"))
+///     .build()?;
+/// # let _ = entra;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct EntraClientBuilder {
     settings: Settings,
@@ -51,6 +66,8 @@ pub struct EntraClientBuilder {
 
 impl EntraClient {
     /// A client of the core, to be given what it needs from outside.
+    ///
+    /// [`EntraClientBuilder`] has an example.
     pub fn builder(client: Client) -> EntraClientBuilder {
         EntraClientBuilder {
             settings: Settings::new(client),
@@ -177,6 +194,7 @@ impl EntraClient {
         self.0.http.identity(thumbprint)
     }
 
+    #[inline]
     pub(crate) fn about_now(&self) -> Now {
         self.0.state.clock().about_now()
     }

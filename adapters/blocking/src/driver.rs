@@ -38,7 +38,7 @@ fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Option<Pla
         let span = spans::of_step(&step);
         step = match step {
             Step::LoadCache(load) => {
-                let found = shared.state.memory().load(load.key());
+                let found = shared.state.memory().load(&load);
                 load.resume(Ok(found), now())
             }
             Step::TakeTurn(take) => {

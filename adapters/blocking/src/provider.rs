@@ -15,6 +15,15 @@ use tracing::Span;
 use crate::client::EntraClient;
 
 /// Makes assertions. Closures that take a [`ProviderContext`] are providers.
+///
+/// ```
+/// use entra_blocking::{AssertionProvider, ProvidedAssertion, ProviderContext, Secret};
+///
+/// fn from_vault() -> impl AssertionProvider {
+///     |_: ProviderContext| Ok(ProvidedAssertion::new(Secret::new("header.claims.signature")))
+/// }
+/// # let _ = from_vault;
+/// ```
 pub trait AssertionProvider: Send + Sync + 'static {
     /// An assertion for this context and, maybe, the identity that it is bound to.
     ///
@@ -33,6 +42,15 @@ where
 }
 
 /// Names certificates. Closures that take a [`ProviderContext`] are providers.
+///
+/// ```no_run
+/// use entra_blocking::{CertificateProvider, ClientIdentity, ProviderContext};
+///
+/// fn from_files() -> impl CertificateProvider {
+///     |_: ProviderContext| Ok(Some(ClientIdentity::from_pem(std::fs::read("client.pem")?, std::fs::read("client.key")?)?))
+/// }
+/// # let _ = from_files;
+/// ```
 pub trait CertificateProvider: Send + Sync + 'static {
     /// The identity to use now, if there is one.
     ///

@@ -33,6 +33,7 @@ impl HeldSource {
     ///
     /// # Errors
     /// As for [`EntraClient::token`].
+    #[inline]
     pub fn token(&self) -> Result<HeldToken, Error> {
         let Some(slot) = &self.0.slot else {
             return Ok(Arc::new(self.remembered()?).into());
@@ -49,6 +50,7 @@ impl HeldSource {
     ///
     /// # Errors
     /// As for [`EntraClient::token`].
+    #[inline]
     pub fn remembered(&self) -> Result<AccessToken, Error> {
         self.0.client.token_for(&self.0.plan)
     }

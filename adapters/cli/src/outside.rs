@@ -81,14 +81,14 @@ impl Outside {
 
     /// Whether anything is remembered there.
     pub(crate) fn remembers(&self, key: &entra_proto::PartitionKey) -> bool {
-        !self.memory.load(key).is_empty()
+        !self.memory.partition(key).is_empty()
     }
 
     /// Answers a step. Only a pause takes time.
     pub(crate) fn answer(&mut self, step: Step) -> Step {
         match step {
             Step::LoadCache(load) => {
-                let found = self.memory.load(load.key());
+                let found = self.memory.load(&load);
                 load.resume(Ok(found), self.now)
             }
             Step::TakeTurn(take) => take.resume(Turn::Mine, self.now),

@@ -7,6 +7,16 @@ use std::fmt;
 use crate::digest;
 
 /// An application registration: a client id and everything that may prove it.
+///
+/// ```
+/// use entra_emulator::{Application, AuthorizationCode, FederatedCredential};
+///
+/// let application = Application::new("11111111-1111-1111-1111-111111111111")
+///     .secret("a client secret")
+///     .federated_credential(FederatedCredential::new("https://issuer.example", "system:serviceaccount:default:app"))
+///     .code(AuthorizationCode::new("the-code", "https://app.example/callback").user("user@contoso.com"));
+/// assert_eq!(application.client_id(), "11111111-1111-1111-1111-111111111111");
+/// ```
 #[derive(Clone)]
 pub struct Application {
     pub(crate) client_id: String,
@@ -117,6 +127,8 @@ impl fmt::Debug for Application {
 }
 
 /// Whose assertions an application trusts instead of a secret of its own.
+///
+/// [`Application`] has an example with one, [`AssertionSpec`](crate::AssertionSpec) of an assertion that fits it.
 #[derive(Clone, Debug)]
 pub struct FederatedCredential {
     pub(crate) issuer: String,
@@ -152,6 +164,8 @@ impl FederatedCredential {
 }
 
 /// A code as the authorization endpoint would have given it to a user's browser.
+///
+/// [`Application`] has an example with one.
 #[derive(Clone)]
 pub struct AuthorizationCode {
     pub(crate) code: String,
@@ -197,6 +211,16 @@ impl fmt::Debug for AuthorizationCode {
 }
 
 /// An identity that the metadata service gives tokens to.
+///
+/// ```
+/// use entra_emulator::{Emulator, ManagedIdentity};
+///
+/// let identity = ManagedIdentity::new("22222222-0000-0000-0000-000000000000").with_object_id("33333333-0000-0000-0000-000000000000");
+/// let emulator = Emulator::builder().managed_identity(identity).start()?;
+/// // Here it is asked, as others ask `http://169.254.169.254`:
+/// assert!(emulator.imds_address().ip().is_loopback());
+/// # Ok::<(), entra_emulator::StartError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ManagedIdentity {
     pub(crate) client_id: String,

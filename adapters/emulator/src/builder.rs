@@ -20,9 +20,29 @@ use crate::service::{Directory, Service};
 use crate::tls::{TlsConfigs, TlsVersions};
 
 /// The tenant of an emulator that was not given one. It is also called `contoso.onmicrosoft.com`.
+///
+/// ```
+/// use entra_emulator::TENANT_ID;
+///
+/// let authority = format!("https://login.microsoftonline.com/{TENANT_ID}");
+/// # let _ = authority;
+/// ```
 pub const TENANT_ID: &str = "22222222-2222-2222-2222-222222222222";
 
 /// The configuration of an emulator.
+///
+/// ```
+/// use std::time::Duration;
+/// use entra_emulator::{Application, Emulator, TlsVersions};
+///
+/// let emulator = Emulator::builder()
+///     .application(Application::new("11111111-1111-1111-1111-111111111111").secret("a client secret"))
+///     .tls_versions(TlsVersions::Only12)
+///     .token_lifetime(Duration::from_secs(600))
+///     .start()?;
+/// assert!(emulator.token_requests().is_empty());
+/// # Ok::<(), entra_emulator::StartError>(())
+/// ```
 #[must_use]
 pub struct EmulatorBuilder {
     tenants: Vec<Vec<String>>,

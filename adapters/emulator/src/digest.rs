@@ -15,6 +15,11 @@ pub(crate) fn base64url(bytes: &[u8]) -> String {
 }
 
 /// What base64url without padding says, or `None` if it is not that.
+///
+/// ```
+/// assert_eq!(entra_emulator::from_base64url("AQI"), Some(vec![1, 2]));
+/// assert_eq!(entra_emulator::from_base64url("AQI="), None);
+/// ```
 pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }

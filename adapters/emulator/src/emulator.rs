@@ -18,6 +18,20 @@ use crate::server::{self, Shared};
 use crate::service::{AssertionSpec, Service};
 
 /// A running emulator.
+///
+/// ```
+/// use entra_emulator::{Application, Emulator};
+///
+/// let emulator = Emulator::builder()
+///     .application(Application::new("11111111-1111-1111-1111-111111111111").secret("a client secret"))
+///     .start()?;
+/// // What a client needs to know of it: whom to trust, and where the hosts' names lead.
+/// assert!(emulator.ca_pem().starts_with("-----BEGIN CERTIFICATE-----"));
+/// assert!(emulator.address().ip().is_loopback());
+/// // And what a test wants to know afterwards.
+/// assert_eq!(emulator.accepted(), 0);
+/// # Ok::<(), entra_emulator::StartError>(())
+/// ```
 pub struct Emulator {
     shared: Arc<Shared>,
     address: SocketAddr,

@@ -7,6 +7,13 @@ use std::io;
 use std::net::SocketAddr;
 
 /// Why the emulator did not start.
+///
+/// ```
+/// use entra_emulator::{Emulator, StartError};
+///
+/// let error = Emulator::builder().listen("192.0.2.1:443".parse().unwrap()).start().unwrap_err();
+/// assert!(matches!(error, StartError::NotLoopback(_)));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {

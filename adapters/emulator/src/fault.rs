@@ -10,6 +10,8 @@ use std::time::Duration;
 use crate::service::Route;
 
 /// Kinds of requests that a fault may be meant for.
+///
+/// A [`Target`] of one is in the example of [`Fault`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -30,6 +32,8 @@ pub enum Endpoint {
 }
 
 /// Where a fault happens.
+///
+/// [`Fault`] has an example with several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
@@ -62,6 +66,8 @@ impl Target {
 }
 
 /// When a connection is cut.
+///
+/// [`Fault`] has an example with one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cut {
@@ -86,6 +92,15 @@ impl Cut {
 }
 
 /// An answer from the script instead of the service's.
+///
+/// ```
+/// use std::time::Duration;
+/// use entra_emulator::Reply;
+///
+/// let busy = Reply::new(503).header("retry-after", "1");
+/// let refused = Reply::json(400, r#"{"error":"invalid_client"}"#).after(Duration::from_millis(20));
+/// # let _ = (busy, refused);
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     pub(crate) status: u16,
@@ -144,6 +159,17 @@ impl fmt::Debug for Reply {
 }
 
 /// What goes wrong.
+///
+/// ```
+/// use entra_emulator::{Cut, Emulator, Endpoint, Fault, Reply, Target};
+///
+/// let emulator = Emulator::builder().start()?;
+/// emulator.fail_next(Target::Endpoint(Endpoint::Token), Fault::Reply(Reply::new(503).header("retry-after", "1")));
+/// emulator.fail_times(2, Target::host("login.microsoftonline.com"), Fault::Close(Cut::BeforeReading));
+/// emulator.set_fault(Target::Any, Fault::WrongServerName);
+/// emulator.clear_faults();
+/// # Ok::<(), entra_emulator::StartError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {

@@ -13,6 +13,8 @@ use crate::digest;
 use crate::error::StartError;
 
 /// Which key a [`TestIdentity`] gets.
+///
+/// A [`TestIdentity`] is made with one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyKind {
@@ -23,6 +25,16 @@ pub enum KeyKind {
 }
 
 /// A self-signed certificate and its private key.
+///
+/// ```
+/// use entra_emulator::{KeyKind, TestIdentity};
+///
+/// let identity = TestIdentity::generate(KeyKind::P256, "client")?;
+/// let renewed = identity.renew()?;
+/// assert_ne!(identity.thumbprint(), renewed.thumbprint());
+/// assert_eq!(identity.key_der(), renewed.key_der());
+/// # Ok::<(), entra_emulator::StartError>(())
+/// ```
 pub struct TestIdentity {
     kind: KeyKind,
     common_name: String,
@@ -40,6 +52,14 @@ impl TestIdentity {
     }
 
     /// As [`generate`](Self::generate), valid until midnight of that day.
+    ///
+    /// ```
+    /// use entra_emulator::{KeyKind, TestIdentity};
+    ///
+    /// let expired = TestIdentity::generate_until(KeyKind::P256, "client", 2021, 1, 28)?;
+    /// # let _ = expired;
+    /// # Ok::<(), entra_emulator::StartError>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`generate`](Self::generate), and if there is no such day.

@@ -10,9 +10,13 @@ use std::time::SystemTime;
 use crate::service::Form;
 
 /// Numbers connections in the order in which they were accepted, from 1.
+///
+/// It ties a [`RequestRecord`] to its [`ConnectionRecord`].
 pub type ConnectionId = u64;
 
 /// The version of TLS that a handshake settled on.
+///
+/// [`ConnectionRecord`] has an example that asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsVersion {
@@ -23,6 +27,8 @@ pub enum TlsVersion {
 }
 
 /// How far a connection's handshake went.
+///
+/// [`ConnectionRecord`] has an example that asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Handshake {
@@ -37,6 +43,20 @@ pub enum Handshake {
 }
 
 /// One TCP connection.
+///
+/// ```
+/// use entra_emulator::{Emulator, Handshake, TlsVersion};
+///
+/// /// Whether every connection to that host that came to an end of its handshake had a client certificate.
+/// fn all_mutual(emulator: &Emulator, host: &str) -> bool {
+///     let connections = emulator.connections_to(host);
+///     let mut done = connections.iter().filter(|connection| connection.handshake == Handshake::Done);
+///     done.all(|connection| connection.client_thumbprint().is_some() && connection.tls_version == Some(TlsVersion::Tls13))
+/// }
+/// let emulator = Emulator::builder().start()?;
+/// assert!(all_mutual(&emulator, "eastus.mtlsauth.microsoft.com"));
+/// # Ok::<(), entra_emulator::StartError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionRecord {
@@ -90,6 +110,16 @@ impl ConnectionRecord {
 }
 
 /// One HTTP request that came in whole.
+///
+/// ```
+/// use entra_emulator::Emulator;
+///
+/// let emulator = Emulator::builder().start()?;
+/// for request in emulator.token_requests() {
+///     println!("{} {:?} -> {:?}", request.url(), request.form_value("grant_type"), request.status);
+/// }
+/// # Ok::<(), entra_emulator::StartError>(())
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RequestRecord {

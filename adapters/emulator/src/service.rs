@@ -8,6 +8,8 @@
 //!                                           ├─ the protected resource
 //!                                           └─ instance metadata (plain HTTP)
 //! ```
+//!
+//! [`Service`] has an example.
 
 mod assertion;
 mod credential;
@@ -39,6 +41,8 @@ use crate::hosts::{Hosts, METADATA_HOST, Role, Served};
 use crate::jwt::SigningKey;
 
 /// What is known of the connection that a request came over.
+///
+/// [`Service`] has an example with one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Caller {
@@ -71,6 +75,19 @@ pub(crate) struct Directory {
 }
 
 /// The token service without its sockets.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use entra_emulator::{Caller, Emulator};
+///
+/// let service = Emulator::builder().build_service()?;
+/// let caller = Caller::over_tls("login.microsoftonline.com", None);
+/// let request = http::Request::get("https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0/.well-known/openid-configuration");
+/// let request = request.body(Vec::new()).unwrap();
+/// let response = service.answer(&request, &caller, SystemTime::now());
+/// assert_eq!(response.status(), 200);
+/// # Ok::<(), entra_emulator::StartError>(())
+/// ```
 pub struct Service {
     directory: Directory,
     /// Signs access and id tokens.

@@ -22,6 +22,8 @@ use crate::authority::{CertificateAuthority, ServerCertificate};
 use crate::error::StartError;
 
 /// The versions of TLS that the emulator speaks.
+///
+/// [`EmulatorBuilder`](crate::EmulatorBuilder) has an example with one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsVersions {

@@ -16,7 +16,7 @@ async fn token(out: &Outside, memory: &mut Memory, plan: Plan) -> Result<AccessT
     loop {
         step = match step {
             Step::LoadCache(load) => {
-                let found = memory.load(load.key());
+                let found = memory.load(&load);
                 load.resume(Ok(found), now())
             }
             Step::TakeTurn(take) => take.resume(Turn::Mine, now()),

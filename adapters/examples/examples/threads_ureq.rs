@@ -22,7 +22,7 @@ impl Driver {
         loop {
             step = match step {
                 Step::LoadCache(load) => {
-                    let found = memory().load(load.key());
+                    let found = memory().load(&load);
                     load.resume(Ok(found), now())
                 }
                 Step::TakeTurn(take) => {

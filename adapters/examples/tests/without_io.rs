@@ -14,7 +14,7 @@ fn run(plan: Plan, memory: &mut Memory, now: Now) -> (Result<AccessToken, Error>
     loop {
         step = match step {
             Step::LoadCache(load) => {
-                let found = memory.load(load.key());
+                let found = memory.load(&load);
                 load.resume(Ok(found), now)
             }
             Step::TakeTurn(take) => take.resume(Turn::Mine, now),

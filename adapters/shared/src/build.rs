@@ -8,6 +8,23 @@ use crate::identity::ClientIdentity;
 use crate::network::NetworkError;
 
 /// Why a client can't be built.
+///
+/// ```
+/// use entra_adapter::{BuildError, Settings, State, Wake};
+/// use entra_proto::{Client, Credential};
+///
+/// fn state<W: Wake>() -> Result<State<W>, BuildError> {
+///     let builder = Client::builder("app", "https://login.microsoftonline.com/contoso.com", Credential::assertion_provider());
+///     let client = builder.build().expect("a client that makes sense");
+///     State::new(Settings::new(client), false, false)
+/// }
+/// # struct Never;
+/// # impl Wake for Never {
+/// #     fn wake(self, handed: entra_adapter::Handed<Self>) -> Result<(), entra_adapter::Handed<Self>> { Err(handed) }
+/// # }
+/// # let state = state::<Never>;
+/// assert!(matches!(state(), Err(BuildError::MissingAssertionProvider)));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -67,6 +84,25 @@ pub(crate) fn check_needs(
 }
 
 /// The options that the builders of all adapters have, over their field `settings`: written once, so that they can't differ.
+///
+/// ```
+/// use entra_adapter::{Network, Settings};
+/// use entra_proto::{Client, Credential, Secret};
+///
+/// pub struct Builder {
+///     settings: Settings,
+/// }
+///
+/// impl Builder {
+///     entra_adapter::builder_options!();
+/// }
+///
+/// # let credential = Credential::secret(Secret::new("s"));
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+/// let builder = Builder { settings: Settings::new(client) }.network(Network::new().no_proxy()).background_renewal(false);
+/// assert!(!builder.settings.background_renewal);
+/// # Ok::<(), entra_proto::Error>(())
+/// ```
 #[macro_export]
 macro_rules! builder_options {
     () => {

@@ -5,25 +5,35 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use entra_proto::{Environment, Now, Seed};
 
 /// Reads both clocks. One per client: the monotonic readings of two are not comparable.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let clock = entra_adapter::Clock::start();
+/// let now = clock.now();
+/// assert!(clock.until(now.monotonic() + Duration::from_secs(60)) <= Duration::from_secs(60));
+/// assert_eq!(clock.until(now.monotonic()), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
-    /// The same moment by the kernel's coarse clock.
+    /// The same moment by the kernel's coarse clock, in nanoseconds.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    coarse_origin: Duration,
+    coarse_origin: u64,
 }
 
 /// How far behind the kernel's coarse clocks may be: a tick, and the slowest kernels tick 100 times a second.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const TICK: Duration = Duration::from_millis(10);
 
-/// What one of the kernel's coarse clocks says.
+/// What one of the kernel's coarse clocks says, in nanoseconds.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn coarse(clock: rustix::time::ClockId) -> Duration {
+#[inline]
+fn coarse(clock: rustix::time::ClockId) -> u64 {
     let time = rustix::time::clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
-    Duration::new(seconds, nanos)
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or_default();
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
 impl Clock {
@@ -41,15 +51,17 @@ impl Clock {
     /// and what it costs is a load.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     #[must_use]
+    #[inline]
     pub fn about_now(&self) -> Now {
         use rustix::time::ClockId::{MonotonicCoarse, RealtimeCoarse};
         let monotonic = coarse(MonotonicCoarse).saturating_sub(self.coarse_origin);
-        Now::new(coarse(RealtimeCoarse), monotonic).after(TICK)
+        Now::from_nanos(coarse(RealtimeCoarse), monotonic).after(TICK)
     }
 
     /// What both clocks say: this system has none that cost less.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     #[must_use]
+    #[inline]
     pub fn about_now(&self) -> Now {
         self.now()
     }
@@ -72,6 +84,8 @@ impl Clock {
 
 /// Draws a seed from the system's generator.
 ///
+/// Each flow starts with one, as the [crate's documentation](crate) shows.
+///
 /// # Errors
 /// When the system has no randomness to give; there is no default (I43).
 pub fn seed() -> Result<Seed, getrandom::Error> {
@@ -81,6 +95,17 @@ pub fn seed() -> Result<Seed, getrandom::Error> {
 }
 
 /// Reads the variables that matter from the process's environment.
+///
+/// ```no_run
+/// use entra_proto::{Client, Credential, RegionSource};
+///
+/// let credential = Credential::signed_assertion_provider();
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential)
+///     .region(RegionSource::Discover)
+///     .environment(entra_adapter::read_environment())
+///     .build()?;
+/// # Ok::<(), entra_proto::Error>(())
+/// ```
 #[must_use]
 pub fn read_environment() -> Environment {
     Environment::read(|name| std::env::var(name).ok())

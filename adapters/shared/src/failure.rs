@@ -16,6 +16,14 @@ use rustls::AlertDescription;
 use crate::tls::NotPresented;
 
 /// Why there is no connection: nothing of the request was sent, and no client certificate was shown.
+///
+/// ```
+/// use entra_adapter::{Unconnected, failure};
+/// use entra_proto::FailureKind;
+///
+/// assert_eq!(failure(&Unconnected::new("no route")).kind(), FailureKind::Connect);
+/// assert_eq!(failure(&Unconnected::in_time()).kind(), FailureKind::Connect);
+/// ```
 #[derive(Debug)]
 pub struct Unconnected(Box<dyn Error + Send + Sync>);
 
@@ -46,6 +54,13 @@ impl Error for Unconnected {
 
 /// Finds an error of type `E` among an error and its sources. What hides inside an `io::Error` is no source of it, so that is
 /// looked into as well.
+///
+/// ```
+/// use entra_adapter::{NotPresented, find};
+///
+/// let hidden = std::io::Error::other(NotPresented::NotAsked);
+/// assert_eq!(find::<NotPresented>(&hidden), Some(&NotPresented::NotAsked));
+/// ```
 pub fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -66,6 +81,14 @@ pub fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<
 
 /// The failure that an error on the way to an answer stands for: what TLS says before what the operating system says, because a
 /// refused certificate is no failure to connect.
+///
+/// ```
+/// use std::io;
+/// use entra_proto::FailureKind;
+///
+/// let refused = io::Error::from(io::ErrorKind::TimedOut);
+/// assert_eq!(entra_adapter::failure(&refused).kind(), FailureKind::Timeout);
+/// ```
 #[must_use]
 pub fn failure(error: &(dyn Error + 'static)) -> Failure {
     match find::<NotPresented>(error) {
@@ -112,6 +135,12 @@ pub fn failure(error: &(dyn Error + 'static)) -> Failure {
 
 /// An answer that names both a length and chunks contradicts itself about where it ends; what comes after it may be meant for
 /// somebody else (RFC 9112 §6.3).
+///
+/// ```
+/// let answer = http::Response::builder().header("content-length", "5").header("transfer-encoding", "chunked").body(())?;
+/// assert!(entra_adapter::contradicts_itself(answer.headers()));
+/// # Ok::<(), http::Error>(())
+/// ```
 #[must_use]
 pub fn contradicts_itself(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
@@ -133,6 +162,13 @@ fn is_about_certificate(alert: AlertDescription) -> bool {
 }
 
 /// Something that the application was to bring is not there.
+///
+/// ```
+/// use entra_proto::FailureKind;
+///
+/// let failure = entra_adapter::missing("no assertion provider was given to this client");
+/// assert_eq!(failure.kind(), FailureKind::Provider);
+/// ```
 #[must_use]
 pub fn missing(what: &'static str) -> Failure {
     Failure::new(FailureKind::Provider).reporting(what)

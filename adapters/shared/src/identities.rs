@@ -10,6 +10,20 @@ use crate::identity::ClientIdentity;
 use crate::sync::{Arc, Mutex, PoisonError};
 
 /// Identities by thumbprint, each with what was built for it alone (DESIGN: connections are never shared and never swapped).
+///
+/// ```
+/// use entra_adapter::{ClientIdentity, Identities, Network, NetworkError, Tls};
+///
+/// /// Connections of an adapter: here the TLS that they begin with.
+/// struct Pool(rustls::ClientConfig);
+///
+/// fn pool(tls: &Tls, pools: &Identities<Pool>, identity: &ClientIdentity) -> Result<std::sync::Arc<Pool>, NetworkError> {
+///     pools.built(identity, |identity| tls.with_identity(identity).map(Pool))
+/// }
+/// let pools: Identities<Pool> = Identities::new(32);
+/// assert!(pools.is_empty());
+/// # let _ = (pool, Network::new);
+/// ```
 pub struct Identities<T> {
     most: usize,
     /// The most recently used last.

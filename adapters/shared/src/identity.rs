@@ -17,10 +17,26 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 /// A certificate chain and the key of its leaf: what shakes hands and what signs. Cheap to clone.
 ///
 /// The key is any rustls [`SigningKey`]: one read from PEM or DER, or one that only signs and never shows its bytes.
+///
+/// ```no_run
+/// use entra_adapter::ClientIdentity;
+/// use entra_proto::Credential;
+///
+/// let identity = ClientIdentity::from_pem(std::fs::read("client.pem")?, std::fs::read("client.key")?)?;
+/// let credential = Credential::certificate(identity.chain());
+/// # let _ = credential;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct ClientIdentity(Arc<CertifiedKey>);
 
 /// Why an identity could not be made. It repeats nothing of the key.
+///
+/// ```
+/// use entra_adapter::{ClientIdentity, IdentityError};
+///
+/// assert_eq!(ClientIdentity::from_pem("", "").unwrap_err(), IdentityError::NoCertificate);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum IdentityError {
@@ -69,6 +85,12 @@ impl ClientIdentity {
 
     /// Takes a chain, the leaf first, and a private key (PKCS#8, PKCS#1 or SEC1), all DER.
     ///
+    /// ```
+    /// use entra_adapter::{ClientIdentity, IdentityError};
+    ///
+    /// assert_eq!(ClientIdentity::from_der(vec![], vec![]).unwrap_err(), IdentityError::UnusableKey);
+    /// ```
+    ///
     /// # Errors
     /// Any [`IdentityError`] but `NoPrivateKey` for a key that is there.
     pub fn from_der(chain: Vec<Vec<u8>>, key: Vec<u8>) -> Result<Self, IdentityError> {
@@ -90,6 +112,18 @@ impl ClientIdentity {
 
     /// Takes a chain (DER, the leaf first) and whatever signs for its leaf. The two are compared if the signer tells its public
     /// key.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use entra_adapter::{ClientIdentity, IdentityError};
+    /// use rustls::sign::SigningKey;
+    ///
+    /// /// A key that stays where it is: in an HSM, behind an agent.
+    /// fn identity(leaf: Vec<u8>, key: Arc<dyn SigningKey>) -> Result<ClientIdentity, IdentityError> {
+    ///     ClientIdentity::from_signing_key(vec![leaf], key)
+    /// }
+    /// # let _ = identity;
+    /// ```
     ///
     /// # Errors
     /// `NoCertificate`, `KeyMismatch`.

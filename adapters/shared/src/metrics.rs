@@ -62,6 +62,8 @@ impl<M: Metrics + ?Sized> Metrics for Arc<M> {
 }
 
 /// One request and what came of it.
+///
+/// What [`Metrics::exchanged`] is told, in the example there.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Exchange<'a> {

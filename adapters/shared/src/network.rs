@@ -10,6 +10,19 @@ use rustls_pki_types::pem::PemObject;
 
 /// Settings for the network; the default trusts the system's roots, uses the proxy of the environment, and speaks TLS 1.2 and
 /// 1.3.
+///
+/// ```
+/// use std::time::Duration;
+/// use entra_adapter::{Network, Resolve};
+///
+/// let network = Network::new()
+///     .connect_timeout(Duration::from_secs(3))
+///     .resolve(Resolve { host: "login.microsoftonline.com".into(), port: Some(443), address: "127.0.0.1:8443".parse()? })
+///     .no_proxy();
+/// assert_eq!(network.address_of("login.microsoftonline.com", 443), Some("127.0.0.1:8443".parse()?));
+/// assert_eq!(network.address_of("login.microsoftonline.us", 443), None);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Network {
     roots: Option<RootCertStore>,
@@ -22,6 +35,8 @@ pub struct Network {
 }
 
 /// Where a host name leads, in place of what name resolution would say.
+///
+/// [`Network`] has an example with one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "as in curl's --resolve")]
 pub struct Resolve {
@@ -34,6 +49,12 @@ pub struct Resolve {
 }
 
 /// Why the settings can't be used.
+///
+/// ```
+/// use entra_adapter::{Network, NetworkError};
+///
+/// assert_eq!(Network::new().trust_only("no certificate").unwrap_err(), NetworkError::NoRoots);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum NetworkError {

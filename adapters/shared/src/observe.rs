@@ -6,6 +6,14 @@ use std::sync::Arc;
 use entra_proto::{Body, Done, Failure, Step, TokenSource, Transport};
 
 /// One thing that happened in a flow.
+///
+/// ```
+/// use entra_adapter::Event;
+///
+/// assert_eq!(Event::waiting().step, "TakeTurn");
+/// let answer = Ok(http::Response::new(entra_proto::Body::empty()));
+/// assert!(Event::answered(&answer).detail.contains("200"));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Event {
@@ -16,6 +24,17 @@ pub struct Event {
 }
 
 /// Told about every event of a client's flows, on whatever thread they happen.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use entra_adapter::{Event, Observer};
+///
+/// let lines = Arc::new(Mutex::new(Vec::new()));
+/// let kept = Arc::clone(&lines);
+/// let observer: Observer = Arc::new(move |event: &Event| kept.lock().unwrap().push(event.to_string()));
+/// observer(&Event::waiting());
+/// assert_eq!(lines.lock().unwrap().len(), 1);
+/// ```
 pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
 impl Event {
@@ -52,6 +71,8 @@ impl fmt::Display for Event {
 }
 
 /// What a step asks for.
+///
+/// The loop of the [crate's documentation](crate) tells it before each step.
 #[must_use]
 pub fn describe(step: &Step) -> Event {
     let sent = |request: &http::Request<Body>, over: &Transport| {

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use entra_proto::{
-    AccessToken, CacheUpdate, Limits, Memory, Now, Partition, PartitionKey, Plan, PortableCache,
+    AccessToken, CacheUpdate, Limits, LoadCache, Memory, Now, Partition, PartitionKey, Plan,
+    PortableCache,
 };
 
 use crate::sync::{Mutex, MutexGuard, PARTS, PoisonError};
@@ -61,28 +62,41 @@ impl Parts {
         }
     }
 
-    /// What is remembered under `key`.
+    /// What is remembered of what a flow asks for: see [`Memory::load`].
     #[must_use]
-    pub fn load(&self, key: &PartitionKey) -> Partition {
-        self.parts[place(key)].lock().load(key)
+    pub fn load(&self, load: &LoadCache) -> Partition {
+        self.parts[place(load.key())].lock().load(load)
     }
 
     /// The token that a flow of this plan would be over with at once: see [`Memory::hit`].
     #[must_use]
+    #[inline]
     pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
         self.parts[place(plan.first_look()?)].lock().hit(plan, now)
     }
 
-    /// Applies `update` under `key`, then lets go of what is too much: what has ended, and what ends soonest, whatever part it is in.
+    /// Applies `update` under `key`, then lets go of what is too much, whatever part it is in: what has ended, then what ends soonest, unless
+    /// another tenant has so many tokens that it makes room with its own.
     pub fn save(&self, key: &PartitionKey, update: &CacheUpdate, now: Now) {
         let mut sizes = self.sizes();
         self.change(&mut sizes, place(key), |memory| {
             memory.save(key, update, now);
         });
         while sizes.entries > self.limits.entries || sizes.bytes > self.limits.bytes {
-            let place = sizes.ends_first();
+            let place = self.goes_next(&sizes, now);
             self.change(&mut sizes, place, |memory| memory.let_one_go(now));
         }
+    }
+
+    /// The part where one is let go.
+    fn goes_next(&self, sizes: &Sizes, now: Now) -> usize {
+        let (end, first) = sizes.ends_first();
+        let crowd = |place: usize| self.parts[place].lock().crowd();
+        if end <= now.monotonic() || crowd(first).is_none() {
+            return first;
+        }
+        let crowds = (0..PARTS).filter_map(|place| Some((crowd(place)?, place)));
+        crowds.max().map_or(first, |(_, place)| place)
     }
 
     /// Remembers what makes sense of a document and has room, and says how many tokens that were.
@@ -154,11 +168,11 @@ impl Parts {
 }
 
 impl Sizes {
-    /// The part with what ends first of all.
-    fn ends_first(&self) -> usize {
+    /// When what ends first of all ends, and the part that it is in.
+    fn ends_first(&self) -> (Duration, usize) {
         let ends = self.parts.iter().enumerate();
         let ends = ends.filter_map(|(place, size)| Some((size.first_end?, place)));
-        ends.min().map_or(0, |(_, place)| place)
+        ends.min().unwrap_or_default()
     }
 }
 

@@ -9,9 +9,27 @@ use entra_proto::{
 use crate::identity::ClientIdentity;
 
 /// What a provider fails with: any error. It is at hand through [`Error::reported`](entra_proto::Error::reported) and never printed.
+///
+/// What providers return it from: [`AssertionSource`].
 pub type ProviderError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An assertion and, maybe, the identity that it is bound to: one value from one call (rule 3).
+///
+/// ```
+/// use entra_adapter::{ClientIdentity, ProvidedAssertion};
+/// use entra_proto::Secret;
+///
+/// /// With its certificate, if the issuer bound the assertion to one.
+/// fn provided(assertion: Secret, bound_to: Option<ClientIdentity>) -> ProvidedAssertion {
+///     match bound_to {
+///         Some(identity) => ProvidedAssertion::bound(assertion, identity),
+///         None => ProvidedAssertion::new(assertion),
+///     }
+/// }
+/// let (assertion, identity) = provided(Secret::new("header.claims.signature"), None).into_core();
+/// assert!(identity.is_none());
+/// # let _ = assertion;
+/// ```
 #[derive(Clone, Debug)]
 pub struct ProvidedAssertion {
     assertion: Secret,
@@ -39,6 +57,16 @@ impl ProvidedAssertion {
 
     /// The token that another client got, as the assertion of the second leg of a federation, with the identity that holds its
     /// binding certificate: a PoP token is only ever handed on together with it. `identity` looks it up by its certificate.
+    ///
+    /// ```
+    /// use entra_adapter::{Identities, ProvidedAssertion, ProviderError};
+    /// use entra_proto::AccessToken;
+    ///
+    /// fn second_leg(token: &AccessToken, held: &Identities<()>) -> Result<ProvidedAssertion, ProviderError> {
+    ///     ProvidedAssertion::from_token(token, |thumbprint| held.get(thumbprint))
+    /// }
+    /// # let _ = second_leg;
+    /// ```
     ///
     /// # Errors
     /// The token is bound to a certificate whose identity the first client no longer holds.
@@ -135,6 +163,21 @@ impl<S: CertificateSource + ?Sized> CertificateSource for Arc<S> {
 }
 
 /// The first leg's request as the second leg's context wants it: for its FMI path, and logged under its correlation id.
+///
+/// ```
+/// use entra_adapter::{ProviderError, first_leg};
+/// use entra_proto::{AccessToken, Error, ProviderContext, TokenRequest};
+///
+/// /// What an adapter's `FirstLeg` asks its client for.
+/// fn ask(
+///     token: impl Fn(&TokenRequest) -> Result<AccessToken, Error>,
+///     exchange: &TokenRequest,
+///     context: &ProviderContext,
+/// ) -> Result<AccessToken, ProviderError> {
+///     Ok(token(&first_leg(exchange, context))?)
+/// }
+/// # let _ = |exchange: &TokenRequest, context: &ProviderContext| ask(|_| Err(Error::cancelled()), exchange, context);
+/// ```
 #[must_use]
 pub fn first_leg(request: &TokenRequest, context: &ProviderContext) -> TokenRequest {
     let request = request.clone().correlation_id(context.correlation_id());
@@ -145,6 +188,14 @@ pub fn first_leg(request: &TokenRequest, context: &ProviderContext) -> TokenRequ
 }
 
 /// A provider's error as the core takes it.
+///
+/// ```
+/// use entra_adapter::{ProviderError, provider_failure};
+/// use entra_proto::FailureKind;
+///
+/// let error: ProviderError = "the vault is sealed".into();
+/// assert_eq!(provider_failure(&error).kind(), FailureKind::Provider);
+/// ```
 #[must_use]
 pub fn provider_failure(error: &ProviderError) -> Failure {
     Failure::new(FailureKind::Provider).reporting(error.to_string())

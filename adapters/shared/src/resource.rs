@@ -90,6 +90,21 @@ impl Audience {
 }
 
 /// Why a resource was not called, or gave no answer.
+///
+/// ```
+/// use entra_adapter::ResourceError;
+/// use entra_proto::FailureKind;
+///
+/// /// Whether it is worth calling again.
+/// fn is_passing(error: &ResourceError) -> bool {
+///     match error {
+///         ResourceError::Token(error) => error.is_retryable(),
+///         ResourceError::Send(failure) => failure.kind() == FailureKind::Timeout,
+///         _ => false,
+///     }
+/// }
+/// assert!(!is_passing(&ResourceError::OutsideAudience));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ResourceError {
@@ -136,6 +151,18 @@ impl From<Failure> for ResourceError {
 
 /// Puts a token into a request to its resource: its kind is the scheme (RFC 6750 §2.1), and Key Vault is told that it is bound.
 ///
+/// ```
+/// use entra_adapter::authorize;
+/// use entra_proto::{AccessToken, Body, Failure};
+/// use http::Request;
+///
+/// fn with_token(token: &AccessToken, mut request: Request<Body>) -> Result<Request<Body>, Failure> {
+///     authorize(token, &mut request)?;
+///     Ok(request)
+/// }
+/// # let _ = with_token;
+/// ```
+///
 /// # Errors
 /// The token does not fit into a header, which no token that the core handed out does.
 pub fn authorize(token: &AccessToken, request: &mut Request<Body>) -> Result<(), Failure> {
@@ -155,6 +182,18 @@ pub fn authorize(token: &AccessToken, request: &mut Request<Body>) -> Result<(),
 }
 
 /// The claims that a refusal asks for. A challenge that can't be read is none: the refusal is the caller's.
+///
+/// ```
+/// use entra_proto::Body;
+///
+/// let answer = http::Response::builder()
+///     .status(401)
+///     .header("www-authenticate", r#"Bearer realm="", error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnt9fQ==""#)
+///     .body(Body::empty())?;
+/// let challenge = entra_adapter::challenged(&answer).expect("there is one");
+/// assert_eq!(challenge.claims(), r#"{"access_token":{}}"#);
+/// # Ok::<(), http::Error>(())
+/// ```
 #[must_use]
 pub fn challenged(answer: &Response<Body>) -> Option<ClaimsChallenge> {
     if answer.status() != StatusCode::UNAUTHORIZED {
@@ -166,6 +205,17 @@ pub fn challenged(answer: &Response<Body>) -> Option<ClaimsChallenge> {
 }
 
 /// A question that proves nothing of who asks: a GET with these headers, but for those that carry credentials.
+///
+/// ```
+/// use http::HeaderMap;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert("authorization", "Bearer header.claims.signature".parse()?);
+/// headers.insert("metadata", "true".parse()?);
+/// let question = entra_adapter::question(&"http://169.254.169.254/metadata".parse()?, &headers);
+/// assert_eq!(question.headers().len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn question(uri: &Uri, headers: &HeaderMap) -> Request<Body> {
     let mut request = Request::new(Body::empty());

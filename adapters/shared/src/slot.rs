@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use arc_swap::{ArcSwap, Guard};
 use entra_proto::{AccessToken, Now, PartitionKey};
 
-/// Holds the latest token of one request.
+/// Holds the latest token of one request. [`Slots`] has an example with one.
 #[derive(Default)]
 pub struct Slot {
     token: OnceLock<ArcSwap<AccessToken>>,
@@ -29,6 +29,7 @@ pub struct HeldToken(Guard<Arc<AccessToken>>);
 impl Slot {
     /// The token, as long as the core says that it serves as it is.
     #[must_use]
+    #[inline]
     pub fn current(&self, now: Now) -> Option<HeldToken> {
         if !self.is_latest.load(Ordering::Acquire) {
             return None;
@@ -70,6 +71,25 @@ impl Slot {
 }
 
 /// The slots of a client, by where their tokens are remembered. What is saved there empties them.
+///
+/// ```
+/// use entra_adapter::{Clock, Slots};
+/// use entra_proto::*;
+///
+/// # let credential = Credential::secret(Secret::new("s"));
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+/// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?;
+/// let slots = Slots::default();
+/// let slot = slots.add(plan.held_under().expect("it may be held"));
+/// assert!(slot.current(Clock::start().about_now()).is_none());
+/// // Between these two the token is asked for: had anything been saved meanwhile, it would not be held.
+/// let saved = slot.saved();
+/// # let fetched = |_: &Plan| -> Option<AccessToken> { None };
+/// if let Some(token) = fetched(&plan) {
+///     slot.hold(token, saved);
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Default)]
 pub struct Slots(Mutex<Places>);
 

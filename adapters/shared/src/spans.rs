@@ -2,6 +2,8 @@
 //! `tracing-opentelemetry` makes traces of them without more. Never a secret, and no query of a URL.
 //!
 //! A token that is remembered has no span, unless its steps are logged too: nothing takes time then.
+//!
+//! The loop of the [crate's documentation](crate) has all of them.
 
 use std::fmt::Write;
 use std::time::Instant;
@@ -16,6 +18,8 @@ use tracing::{Span, info_span};
 use crate::metrics::{Exchange, Metrics};
 
 /// The span of one flow, from its plan to its end.
+///
+/// The loop of the [crate's documentation](crate) has it in use.
 #[must_use]
 pub fn of_flow(client: &Client, plan: &Plan) -> Span {
     info_span!(
@@ -37,6 +41,8 @@ pub fn of_flow(client: &Client, plan: &Plan) -> Span {
 }
 
 /// How a flow ended.
+///
+/// The loop of the [crate's documentation](crate) has it in use.
 pub fn ended(span: &Span, result: &Result<AccessToken, Error>) {
     if span.is_disabled() {
         return;
@@ -80,6 +86,8 @@ pub fn ended(span: &Span, result: &Result<AccessToken, Error>) {
 }
 
 /// The span of waiting for a flight that is on.
+///
+/// The loop of the [crate's documentation](crate) has it in use.
 #[must_use]
 pub fn of_waiting() -> Span {
     info_span!("entra.wait", otel.kind = "internal")
@@ -87,6 +95,8 @@ pub fn of_waiting() -> Span {
 
 /// The span of what a step waits for, unless that is an answer over HTTP ([`Exchanging`]), somebody else's flight
 /// ([`of_waiting`]) or nothing.
+///
+/// The loop of the [crate's documentation](crate) has it in use.
 #[must_use]
 pub fn of_step(step: &Step) -> Span {
     match step {
@@ -115,6 +125,8 @@ pub fn of_step(step: &Step) -> Span {
 }
 
 /// One exchange over HTTP, until it is answered: its span, and what [`Metrics`] are told of it.
+///
+/// The loop of the [crate's documentation](crate) has it in use.
 #[must_use = "an exchange that nobody ends is told to nobody"]
 pub struct Exchanging<'a> {
     span: Span,

@@ -20,6 +20,8 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::turns::{Turns, Wake};
 
 /// What a builder collects.
+///
+/// An adapter's builder fills it in, as [`builder_options`](crate::builder_options) shows.
 #[derive(Clone)]
 #[expect(
     clippy::exhaustive_structs,
@@ -68,6 +70,8 @@ impl fmt::Debug for Settings {
 }
 
 /// What all flows of a client share: memory, turns and clock.
+///
+/// The [crate's documentation](crate) has a loop round one.
 #[derive(Debug)]
 pub struct State<W: Wake> {
     settings: Settings,
@@ -108,6 +112,7 @@ impl<W: Wake> State<W> {
 
     /// The settings.
     #[must_use]
+    #[inline]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -120,11 +125,12 @@ impl<W: Wake> State<W> {
 
     /// The token that is remembered for this plan, if there is nothing else to do for it. Where somebody listens to the steps they
     /// are taken, so that whoever listens misses nothing.
+    #[inline]
     pub fn hit(&self, plan: &Plan) -> Option<AccessToken> {
         if self.is_observed() {
             return None;
         }
-        let token = self.memory.hit(plan, self.clock.now())?;
+        let token = self.memory.hit(plan, self.clock.about_now())?;
         match &self.settings.metrics {
             None => Some(token),
             Some(_) => self.measured(Ok(token)).ok(),
@@ -159,6 +165,7 @@ impl<W: Wake> State<W> {
 
     /// The slots for tokens that are held beside the memory.
     #[must_use]
+    #[inline]
     pub fn slots(&self) -> &Slots {
         &self.slots
     }
@@ -200,6 +207,7 @@ impl<W: Wake> State<W> {
 
     /// The clock.
     #[must_use]
+    #[inline]
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -218,6 +226,8 @@ impl<W: Wake> State<W> {
 }
 
 /// What one answer may take.
+///
+/// The loop of the [crate's documentation](crate) asks for one with each request.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "two numbers for one call")]
 pub struct Allowance {

@@ -20,6 +20,17 @@ static BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 static ONLY_TLS12: &[&SupportedProtocolVersion] = &[&TLS12];
 
 /// Makes TLS configurations; roots and verifier are shared by all of them.
+///
+/// ```no_run
+/// use entra_adapter::{ClientIdentity, Network, NetworkError, Tls};
+/// use rustls::ClientConfig;
+///
+/// fn configurations(identity: &ClientIdentity) -> Result<[ClientConfig; 2], NetworkError> {
+///     let tls = Tls::new(&Network::new())?;
+///     Ok([tls.plain()?, tls.with_identity(identity)?])
+/// }
+/// # let _ = configurations;
+/// ```
 #[derive(Clone)]
 pub struct Tls {
     provider: Arc<CryptoProvider>,
@@ -95,6 +106,8 @@ impl fmt::Debug for Tls {
 }
 
 /// Why a connection over mutual TLS does not count.
+///
+/// What [`CertificateWatch::verdict`] says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum NotPresented {
@@ -121,6 +134,20 @@ thread_local! {
 }
 
 /// Watches one handshake. All work on the connection goes through [`during`](Self::during), on whatever thread it happens.
+///
+/// ```
+/// use std::io::{self, Read, Write};
+/// use entra_adapter::CertificateWatch;
+/// use rustls::ClientConnection;
+///
+/// /// A handshake with a configuration of [`Tls::with_identity`](entra_adapter::Tls::with_identity).
+/// fn shake_hands(connection: &mut ClientConnection, socket: &mut (impl Read + Write)) -> io::Result<()> {
+///     let watch = CertificateWatch::new();
+///     watch.during(|| connection.complete_io(socket))?;
+///     watch.verdict().map_err(io::Error::other)
+/// }
+/// # let _ = |connection: &mut ClientConnection, socket: &mut std::net::TcpStream| shake_hands(connection, socket);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct CertificateWatch(Arc<AtomicU8>);
 

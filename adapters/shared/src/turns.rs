@@ -8,6 +8,8 @@ use entra_proto::{Error, FlightKey, Turn};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How an adapter wakes one that waits: the sending half of a channel for one message.
+///
+/// The loop of the [crate's documentation](crate) has it in use.
 pub trait Wake: Sized + Send {
     /// Hands over what became of the wait; gives it back if nobody waits any more.
     ///
@@ -17,6 +19,8 @@ pub trait Wake: Sized + Send {
 }
 
 /// What whoever waited gets.
+///
+/// The loop of the [crate's documentation](crate) has it in use.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "the two ends of a wait")]
 pub enum Handed<W: Wake> {
@@ -27,6 +31,8 @@ pub enum Handed<W: Wake> {
 }
 
 /// The turns of one client.
+///
+/// The loop of the [crate's documentation](crate) takes them from its [`State`](crate::State).
 pub struct Turns<W: Wake>(Arc<Queues<W>>);
 
 struct Queues<W: Wake> {
@@ -35,6 +41,8 @@ struct Queues<W: Wake> {
 }
 
 /// What came of asking for a turn.
+///
+/// The loop of the [crate's documentation](crate) has it in use.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "the two answers to the question")]
 pub enum Taken<W: Wake, R> {
@@ -45,6 +53,8 @@ pub enum Taken<W: Wake, R> {
 }
 
 /// A turn. Dropping it gives it to the next in the queue.
+///
+/// The loop of the [crate's documentation](crate) has it in use.
 pub struct Held<W: Wake> {
     queues: Arc<Queues<W>>,
     key: Option<FlightKey>,

@@ -22,7 +22,11 @@ fn client() -> Client {
 }
 
 fn plan(number: u64) -> Plan {
-    let request = TokenRequest::for_app(["scope"]).tenant(format!("t{number}.example"));
+    plan_for("scope", &format!("t{number}.example"))
+}
+
+fn plan_for(scope: &str, tenant: &str) -> Plan {
+    let request = TokenRequest::for_app([scope]).tenant(tenant);
     request.plan(&client()).unwrap()
 }
 
@@ -32,7 +36,7 @@ fn fetch(parts: &Parts, plan: Plan, life: u64, now: Now) {
     loop {
         step = match step {
             Step::LoadCache(load) => {
-                let found = parts.load(load.key());
+                let found = parts.load(&load);
                 load.resume(Ok(found), now)
             }
             Step::TakeTurn(take) => take.resume(Turn::Mine, now),
@@ -124,6 +128,29 @@ fn run09_what_has_ended_makes_room_whatever_part_it_is_in() {
         assert!(holds(&parts, number, later), "{number}");
     }
     assert_eq!(parts.len(), 40);
+}
+
+/// Its tokens end last, so that all others would go first: from whatever part they are in, it makes room with its own.
+#[test]
+fn run09_a_tenant_with_very_many_tokens_makes_room_with_its_own_in_all_parts() {
+    let parts = Parts::new(Limits {
+        entries: 400,
+        ..ROOMY
+    });
+    for number in 0..20 {
+        fetch(&parts, plan(number), 1_000, START);
+    }
+    for number in 0..2_000 {
+        let plan = plan_for(&format!("scope{number}"), "noisy.example");
+        fetch(&parts, plan, 3_600, START);
+    }
+    assert_eq!(parts.len(), 400);
+    assert!((0..20).all(|number| holds(&parts, number, START)));
+    // What has ended goes before, wherever it is.
+    let later = START.after(Duration::from_secs(1_001));
+    fetch(&parts, plan(20), 3_600, later);
+    assert_eq!(parts.len(), 400);
+    assert!(holds(&parts, 20, later));
 }
 
 #[test]

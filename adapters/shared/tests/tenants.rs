@@ -40,7 +40,7 @@ fn one_flow(state: &State<Nobody>, number: u64) {
     loop {
         step = match step {
             Step::LoadCache(load) => {
-                let found = state.memory().load(load.key());
+                let found = state.memory().load(&load);
                 load.resume(Ok(found), now)
             }
             Step::TakeTurn(take) => {

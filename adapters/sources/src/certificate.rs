@@ -54,6 +54,13 @@ enum Form {
 
 impl CertificateFiles {
     /// A chain and its key, both PEM, in one file or in two of at most 256 KiB. The leaf comes first.
+    ///
+    /// ```
+    /// use entra_sources::{CertificateFiles, SourceError};
+    ///
+    /// let files = CertificateFiles::pem("/etc/letsencrypt/live/contoso.com/fullchain.pem", "/etc/letsencrypt/live/contoso.com/privkey.pem");
+    /// assert!(matches!(files.identity(), Err(SourceError::File { .. })));
+    /// ```
     pub fn pem(certificates: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         let (certificates, key) = (certificates.into(), key.into());
         let files = if certificates == key {
@@ -71,6 +78,13 @@ impl CertificateFiles {
     }
 
     /// A PKCS#12 file and its password, which may be empty.
+    ///
+    /// ```
+    /// use entra_sources::{CertificateFiles, Secret, SourceError};
+    ///
+    /// let file = CertificateFiles::pkcs12("/etc/tls/client.pfx", Secret::new("password"));
+    /// assert!(matches!(file.identity(), Err(SourceError::File { .. })));
+    /// ```
     #[cfg(feature = "pkcs12")]
     pub fn pkcs12(file: impl Into<PathBuf>, password: entra_proto::Secret) -> Self {
         Self::of(Form::Pkcs12(password), vec![file.into()])

@@ -6,6 +6,13 @@ use std::{fmt, io};
 use entra_adapter::IdentityError;
 
 /// Why a source has no assertion or no certificate. Nothing that was read is in its text.
+///
+/// ```
+/// use entra_sources::{SourceError, WorkloadIdentity};
+///
+/// let error = WorkloadIdentity::from_variables(|_| None).unwrap_err();
+/// assert!(matches!(error, SourceError::MissingVariable(_)));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SourceError {

@@ -70,6 +70,14 @@ pub use pkcs12::identity_from_pkcs12;
 pub use workload::{WorkloadIdentity, authority_at};
 
 /// The audience that federated assertions have in the public cloud; others append `USGov`, `China`, `France`, `Germany`.
+///
+/// ```
+/// use entra_sources::{EXCHANGE_AUDIENCE, ManagedIdentity};
+///
+/// let identity = ManagedIdentity::from_variables(|_| None)?.audience(format!("{EXCHANGE_AUDIENCE}USGov"));
+/// # let _ = identity;
+/// # Ok::<(), entra_sources::SourceError>(())
+/// ```
 pub const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// A variable that is set and not empty.

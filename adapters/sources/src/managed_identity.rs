@@ -77,6 +77,23 @@ impl ManagedIdentity {
     /// what has its variables: Functions, Container Apps), Machine Learning, Cloud Shell, Azure Arc, and otherwise the metadata
     /// service of virtual machines, in this order. Nothing is asked yet.
     ///
+    /// ```
+    /// use entra_sources::ManagedIdentity;
+    /// use entra_tokio::{Client, Credential, EntraClient};
+    ///
+    /// # fn f() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let client = Client::builder(
+    ///     "11111111-1111-1111-1111-111111111111",
+    ///     "https://login.microsoftonline.com/contoso.onmicrosoft.com",
+    ///     Credential::assertion_provider(),
+    /// )
+    /// .build()?;
+    /// let entra = EntraClient::builder(client).assertion_source(ManagedIdentity::from_environment()?).build()?;
+    /// # let _ = entra;
+    /// # Ok(()) }
+    /// # let _ = f;
+    /// ```
+    ///
     /// # Errors
     /// `InvalidVariable`: an endpoint that is no URL.
     pub fn from_environment() -> Result<Self, SourceError> {

@@ -38,6 +38,8 @@ impl WorkloadIdentity {
     /// As the variables of this process say: `AZURE_CLIENT_ID`, `AZURE_TENANT_ID`, `AZURE_FEDERATED_TOKEN_FILE` and, if it is not
     /// the public cloud, `AZURE_AUTHORITY_HOST`.
     ///
+    /// In use in the [crate's documentation](crate).
+    ///
     /// # Errors
     /// `MissingVariable`.
     pub fn from_environment() -> Result<Self, SourceError> {

@@ -22,6 +22,8 @@ use crate::source::HeldSource;
 /// Gets tokens. Cheap to clone, `Send` and `Sync`; all clones share memory, turns and connections.
 ///
 /// Dropping the future of [`token`](Self::token) cancels the acquisition, and whoever waited for it goes on.
+///
+/// The [crate's documentation](crate) builds one and asks it for a token; [`Resource`] shows how it calls a resource.
 #[derive(Clone)]
 pub struct EntraClient(Arc<Shared>);
 
@@ -44,6 +46,19 @@ impl Wake for Waker {
 }
 
 /// Builds an [`EntraClient`].
+///
+/// ```
+/// use entra_tokio::{Client, Credential, EntraClient, Network, Secret};
+///
+/// let credential = Credential::secret(Secret::new("from a vault"));
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+/// let entra = EntraClient::builder(client)
+///     .network(Network::new().no_proxy())
+///     .observer(|event| eprintln!("{event}"))
+///     .build()?;
+/// # let _ = entra;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct EntraClientBuilder {
     settings: Settings,
@@ -53,6 +68,8 @@ pub struct EntraClientBuilder {
 
 impl EntraClient {
     /// A client of the core, to be given what it needs from outside.
+    ///
+    /// [`EntraClientBuilder`] has an example.
     pub fn builder(client: Client) -> EntraClientBuilder {
         EntraClientBuilder {
             settings: Settings::new(client),
@@ -89,11 +106,17 @@ impl EntraClient {
         Ok(HeldSource::new(self.clone(), plan))
     }
 
-    /// The same for a plan that this client made.
+    /// The same for a plan that this client made. Whatever takes a flow is on the heap, so that the futures which find a token at
+    /// once are small.
+    #[inline]
     pub(crate) async fn token_for(&self, plan: &Plan) -> Result<AccessToken, Error> {
-        if let Some(token) = self.0.state.hit(plan) {
-            return Ok(token);
+        match self.0.state.hit(plan) {
+            Some(token) => Ok(token),
+            None => Box::pin(self.flow(plan)).await,
         }
+    }
+
+    async fn flow(&self, plan: &Plan) -> Result<AccessToken, Error> {
         let (result, renewal) = self.run(plan.clone()).await;
         if let Some(renewal) = renewal.filter(|_| self.0.state.settings().background_renewal) {
             let this = self.clone();
@@ -188,6 +211,7 @@ impl EntraClient {
         self.0.http.identity(thumbprint)
     }
 
+    #[inline]
     pub(crate) fn about_now(&self) -> Now {
         self.0.state.clock().about_now()
     }

@@ -37,7 +37,7 @@ async fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Opti
         let span = spans::of_step(&step);
         step = match step {
             Step::LoadCache(load) => {
-                let found = shared.state.memory().load(load.key());
+                let found = shared.state.memory().load(&load);
                 load.resume(Ok(found), now())
             }
             Step::TakeTurn(take) => {

@@ -13,9 +13,23 @@ use tracing::Span;
 use crate::client::EntraClient;
 
 /// What a provider's call returns.
+///
+/// ```
+/// use entra_tokio::{Answer, AssertionProvider, ProvidedAssertion, ProviderContext, Secret};
+///
+/// struct Vault;
+///
+/// impl AssertionProvider for Vault {
+///     fn assertion(&self, _: ProviderContext) -> Answer<'_, ProvidedAssertion> {
+///         Box::pin(async { Ok(ProvidedAssertion::new(Secret::new("header.claims.signature"))) })
+///     }
+/// }
+/// ```
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ProviderError>> + Send + 'a>>;
 
 /// Makes assertions. Closures that take a [`ProviderContext`] and return a future are providers.
+///
+/// A closure is in the [crate's documentation](crate), a type of one's own at [`Answer`].
 pub trait AssertionProvider: Send + Sync + 'static {
     /// An assertion for this context and, maybe, the identity that it is bound to.
     fn assertion(&self, context: ProviderContext) -> Answer<'_, ProvidedAssertion>;
@@ -32,6 +46,17 @@ where
 }
 
 /// Names certificates. Closures that take a [`ProviderContext`] and return a future are providers.
+///
+/// ```no_run
+/// use entra_tokio::{CertificateProvider, ClientIdentity, ProviderContext};
+///
+/// fn from_files() -> impl CertificateProvider {
+///     |_: ProviderContext| async {
+///         Ok(Some(ClientIdentity::from_pem(std::fs::read("client.pem")?, std::fs::read("client.key")?)?))
+///     }
+/// }
+/// # let _ = from_files;
+/// ```
 pub trait CertificateProvider: Send + Sync + 'static {
     /// The identity to use now, if there is one.
     fn certificate(&self, context: ProviderContext) -> Answer<'_, Option<ClientIdentity>>;

@@ -1,7 +1,9 @@
 //! Held sources: one request, asked for a token again and again.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use entra_adapter::{HeldToken, Slot};
 use entra_proto::{AccessToken, Error, Plan};
@@ -33,13 +35,24 @@ impl HeldSource {
     ///
     /// # Errors
     /// As for [`EntraClient::token`].
-    pub async fn token(&self) -> Result<HeldToken, Error> {
+    #[inline]
+    pub fn token(&self) -> impl Future<Output = Result<HeldToken, Error>> + Send + Unpin + '_ {
+        Token {
+            source: self,
+            fetched: None,
+        }
+    }
+
+    #[inline]
+    fn held(&self) -> Option<HeldToken> {
+        let slot = self.0.slot.as_ref()?;
+        slot.current(self.0.client.about_now())
+    }
+
+    async fn fetch(&self) -> Result<HeldToken, Error> {
         let Some(slot) = &self.0.slot else {
             return Ok(Arc::new(self.remembered().await?).into());
         };
-        if let Some(token) = slot.current(self.0.client.about_now()) {
-            return Ok(token);
-        }
         let saved = slot.saved();
         Ok(slot.hold(self.remembered().await?, saved))
     }
@@ -49,8 +62,41 @@ impl HeldSource {
     ///
     /// # Errors
     /// As for [`EntraClient::token`].
+    #[inline]
     pub async fn remembered(&self) -> Result<AccessToken, Error> {
         self.0.client.token_for(&self.0.plan).await
+    }
+}
+
+/// What [`HeldSource::token`] is awaited as: written out, so that a token which is held is handed out where it is awaited.
+struct Token<'a> {
+    source: &'a HeldSource,
+    /// Once none was held.
+    fetched: Option<Fetched<'a>>,
+}
+
+type Fetched<'a> = Pin<Box<dyn Future<Output = Result<HeldToken, Error>> + Send + 'a>>;
+
+impl Future for Token<'_> {
+    type Output = Result<HeldToken, Error>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.fetched.is_none()
+            && let Some(token) = self.source.held()
+        {
+            return Poll::Ready(Ok(token));
+        }
+        self.fetch(context)
+    }
+}
+
+impl Token<'_> {
+    #[cold]
+    fn fetch(&mut self, context: &mut Context<'_>) -> Poll<Result<HeldToken, Error>> {
+        let source = self.source;
+        let fetched = self.fetched.get_or_insert_with(|| Box::pin(source.fetch()));
+        fetched.as_mut().poll(context)
     }
 }
 

@@ -240,7 +240,7 @@ impl Process<'_> {
         loop {
             step = match step {
                 Step::LoadCache(load) => {
-                    let found = self.memory.load(load.key());
+                    let found = self.memory.load(&load);
                     load.resume(Ok(found), now)
                 }
                 Step::TakeTurn(take) if self.measures.single_flight => {

@@ -28,10 +28,10 @@ impl Miss {
         }
     }
 
-    /// From a plan on.
+    /// From a plan on that was made ready, as a held source has one.
     pub(super) fn prepared(entries: usize) -> Self {
         let miss = Self::new(entries);
-        let plan = world::plan(miss.request.clone(), miss.driver.client());
+        let plan = world::plan(miss.request.clone(), miss.driver.client()).ready();
         Self {
             plan: Some(plan),
             ..miss

@@ -86,7 +86,7 @@ impl PortableCache {
             };
             let new = part(&key, &mut |memory| {
                 // Nobody knows whether it is newer if it does not say how old it is.
-                let newer = token.modified_by(now).is_some() || memory.load(&key).is_empty();
+                let newer = token.modified_by(now).is_some() || memory.partition(&key).is_empty();
                 newer && memory.adopt(&key, &update, now)
             });
             adopted = adopted.saturating_add(usize::from(new));

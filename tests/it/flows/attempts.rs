@@ -179,3 +179,27 @@ fn i27_a_retry_after_that_fits_the_deadline_is_waited_for() {
         assert_eq!(run.token().attempts(), 2);
     }
 }
+
+/// A pause that is over after the end of time would never be over.
+#[test]
+fn at_the_end_of_time_there_is_no_second_attempt() {
+    let end = Now::from_nanos(u64::MAX, u64::MAX);
+    let begun = plan(bearer(), &client(secret())).start(Seed::from_bytes([7; 32]), end);
+    let looked = |step: Step| {
+        let Step::LoadCache(load) = step else {
+            panic!("the cache is looked into: {step:?}")
+        };
+        load.resume(Ok(Partition::default()), end)
+    };
+    let Step::TakeTurn(take) = looked(begun) else {
+        panic!("nothing is remembered")
+    };
+    let Step::SendRequest(send) = looked(looked(take.resume(Turn::Mine, end))) else {
+        panic!("nothing keeps it from asking")
+    };
+    assert_eq!(send.deadline(), end.monotonic());
+    let Step::Done(done) = send.resume(answer(500, ""), end) else {
+        panic!("there is no time left")
+    };
+    assert!(done.into_result().is_err());
+}

@@ -53,7 +53,7 @@ impl World {
             }
             step = match step {
                 Step::LoadCache(load) => {
-                    let found = self.memory.load(load.key());
+                    let found = self.memory.load(&load);
                     load.resume(
                         if dice.one_in(8) {
                             Err(failure(dice))

@@ -32,7 +32,7 @@ impl World {
                     self.flow(number).expects = self.found(number, what);
                 }
                 let failed = || Failure::new(FailureKind::Cache);
-                let found = works.then(|| self.memory.load(load.key()));
+                let found = works.then(|| self.memory.load(&load));
                 load.resume(found.ok_or_else(failed), now)
             }
             Step::DiscoverRegion(ask) => {

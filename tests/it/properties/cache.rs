@@ -218,14 +218,14 @@ proptest! {
         let request = if pop { bearer().proof_of_possession() } else { bearer() };
         let mut script = Script::new();
         let held = script.run(&request.clone().plan(&client).expect("a plan"));
-        let before: Vec<Partition> = held.loaded.iter().map(|key| script.memory.load(key)).collect();
+        let before: Vec<Partition> = held.loaded.iter().map(|key| script.memory.partition(key)).collect();
         let (entries, bytes) = (script.memory.len(), script.memory.bytes());
         let bypassing = request.bypassing_cache().plan(&client).expect("a plan");
         let answers = [answer(status, body.clone()), answer(status, body)];
         let mut script = script.answers(answers);
         let run = script.run(&bypassing);
         prop_assume!(run.done.result().is_err());
-        let after: Vec<Partition> = held.loaded.iter().map(|key| script.memory.load(key)).collect();
+        let after: Vec<Partition> = held.loaded.iter().map(|key| script.memory.partition(key)).collect();
         prop_assert!(before == after);
         prop_assert_eq!((script.memory.len(), script.memory.bytes()), (entries, bytes));
     }

@@ -188,7 +188,7 @@ impl<'a> Engine<'a> {
         let (output, state) = loop {
             step = match step {
                 Step::LoadCache(load) => {
-                    let found = self.memory.load(load.key());
+                    let found = self.memory.load(&load);
                     load.resume(Ok(found), now)
                 }
                 Step::SaveCache(save) => {

@@ -254,6 +254,19 @@ fn put_dates(claims: &mut Value, now: SystemTime, lifetime: Duration) {
 }
 
 /// What a federated assertion is to say; see `Emulator::issue_assertion`.
+///
+/// ```
+/// use std::time::Duration;
+/// use entra_emulator::{AssertionSpec, Emulator, KeyKind, TestIdentity};
+///
+/// let emulator = Emulator::builder().start()?;
+/// let identity = TestIdentity::generate(KeyKind::P256, "binding")?;
+/// let spec = AssertionSpec::new("https://issuer.example", "system:serviceaccount:default:app")
+///     .bound_to(identity.certificate_der())
+///     .lifetime(Duration::from_secs(60));
+/// assert_eq!(emulator.issue_assertion(&spec).split('.').count(), 3);
+/// # Ok::<(), entra_emulator::StartError>(())
+/// ```
 #[derive(Clone)]
 pub struct AssertionSpec {
     issuer: String,

@@ -83,7 +83,7 @@ impl Shared {
         loop {
             step = match step {
                 Step::LoadCache(load) => {
-                    let found = self.state.memory().load(load.key());
+                    let found = self.state.memory().load(&load);
                     load.resume(Ok(found), START)
                 }
                 Step::TakeTurn(take) => {

@@ -14,6 +14,8 @@ const TOKEN_PATH: &str = "/metadata/identity/oauth2/token";
 const ARC: &str = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
 
 /// Where a managed identity lives.
+///
+/// What [`ManagedIdentity::host`](super::ManagedIdentity::host) says in the example there.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ManagedIdentityHost {
@@ -32,6 +34,8 @@ pub enum ManagedIdentityHost {
 }
 
 /// An identity of the user's choice, by one of its names.
+///
+/// [`ManagedIdentity`](super::ManagedIdentity) has an example with one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "an identity has these names")]
 pub enum UserAssigned {
