@@ -497,17 +497,17 @@ fn partitions_are_equal_if_tokens_and_note_are() {
     };
     let mut script = Script::new();
     let key = script.run(&plan("a")).loaded.swap_remove(0);
-    let (nothing, one) = (Partition::default(), script.memory.load(&key));
+    let (nothing, one) = (Partition::default(), script.memory.partition(&key));
     script.run(&plan("b"));
-    let two = script.memory.load(&key);
-    assert!(one != nothing && one != two && two == script.memory.load(&key));
+    let two = script.memory.partition(&key);
+    assert!(one != nothing && one != two && two == script.memory.partition(&key));
 
     let throttled = crate::script::answer(429, r#"{"error":"throttled"}"#);
     let throttled = crate::script::with_header(throttled, "retry-after", "60");
     let mut script = Script::new().answers([throttled]);
     script.run(&plan("a"));
     let loaded = script.run(&plan("a")).loaded;
-    let note = loaded.iter().map(|key| script.memory.load(key));
+    let note = loaded.iter().map(|key| script.memory.partition(key));
     let note = note.filter(|found| !found.is_empty()).last();
     let note = note.expect("a note");
     assert_eq!(note.len(), 1);
