@@ -32,6 +32,14 @@ impl Now {
     }
 
     /// The same in nanoseconds.
+    ///
+    /// ```
+    /// use entra_proto::Now;
+    ///
+    /// let now = Now::from_nanos(1_798_761_600_000_000_000, 60_000_000_000);
+    /// assert_eq!(now.wall().as_secs(), 1_798_761_600);
+    /// assert_eq!(now.monotonic().as_secs(), 60);
+    /// ```
     #[must_use]
     #[inline]
     pub const fn from_nanos(wall: u64, monotonic: u64) -> Self {

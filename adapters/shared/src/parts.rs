@@ -12,6 +12,21 @@ use entra_proto::{
 use crate::sync::{Mutex, MutexGuard, PARTS, PoisonError};
 
 /// What a client remembers. A panic elsewhere does not take it away.
+///
+/// ```
+/// use std::time::Duration;
+/// use entra_adapter::Parts;
+/// use entra_proto::*;
+///
+/// # let credential = Credential::secret(Secret::new("s"));
+/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+/// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?;
+/// let now = Now::new(Duration::from_secs(1_798_761_600), Duration::ZERO);
+/// let parts = Parts::new(Limits::default());
+/// let Step::LoadCache(load) = plan.clone().start(Seed::from_bytes([7; 32]), now) else { panic!("another step") };
+/// assert!(parts.load(&load).is_empty() && parts.hit(&plan, now).is_none());
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Parts {
     parts: Vec<Part>,
