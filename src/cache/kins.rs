@@ -69,6 +69,13 @@ impl Hashes {
     }
 }
 
+/// What the structures here take for one kin besides its texts, at worst: its place and half of another, for those to come, its place in
+/// the index, and what an allocator adds to a block for each text.
+const PLACE: usize = size_of::<Option<Counted>>()
+    + size_of::<Option<Counted>>() / 2
+    + 3 * size_of::<u32>()
+    + 8 * 2 * size_of::<usize>();
+
 impl TenantId {
     /// No tenant, or one that is named in the key.
     pub(super) const NONE: Self = Self([0; 16]);
@@ -125,7 +132,7 @@ impl Kin {
     }
 
     fn size(&self) -> usize {
-        size_of::<Option<Counted>>()
+        PLACE
             .saturating_add(self.key.size())
             .saturating_add(self.about.size())
     }
@@ -194,6 +201,11 @@ impl Kins {
             }
             None => {
                 let place = u32::try_from(self.places.len()).ok()?;
+                // A quarter more at a time, as for slots: where tenants have names there are as many kins as tokens.
+                if self.places.len() == self.places.capacity() {
+                    let more = self.places.len().div_euclid(4).saturating_add(1);
+                    self.places.reserve_exact(more);
+                }
                 self.places.push(counted);
                 place
             }

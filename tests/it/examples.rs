@@ -135,7 +135,7 @@ fn items(package: &'static str, source: &str, beside: &dyn Fn(&str) -> String) -
 
 /// What a file says of itself.
 fn inner(source: &str) -> String {
-    let said = source.lines().map_while(|line| line.strip_prefix("//!"));
+    let said = source.lines().filter_map(|line| line.strip_prefix("//!"));
     said.flat_map(|line| [line, "\n"]).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The memory of a client in parts, so that threads that ask for different keys do not wait for each other. Its bounds hold for all
 //! parts together.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use entra_proto::{
@@ -168,11 +169,14 @@ impl Parts {
 }
 
 impl Sizes {
-    /// When what ends first of all ends, and the part that it is in.
+    /// When what ends first of all ends, and the part that it is in; of several, the one with most: so that none gets far larger than the
+    /// others, whose room it could not use again.
     fn ends_first(&self) -> (Duration, usize) {
         let ends = self.parts.iter().enumerate();
-        let ends = ends.filter_map(|(place, size)| Some((size.first_end?, place)));
-        ends.min().unwrap_or_default()
+        let ends =
+            ends.filter_map(|(place, size)| Some((size.first_end?, Reverse(size.entries), place)));
+        let first = ends.min();
+        first.map_or_else(Default::default, |(end, _, place)| (end, place))
     }
 }
 

@@ -117,6 +117,11 @@ fn run09_a_million_tenants_stay_below_the_bound_and_the_process_does_not_grow() 
     let (end, end_process) = run(TENANTS / 2..TENANTS);
     assert_eq!(state.turns().in_flight(), 0);
     assert!(state.memory().len() > 10_000, "it does remember");
+    println!(
+        "{} tokens, {} bytes counted",
+        state.memory().len(),
+        state.memory().bytes()
+    );
     println!("{empty} bytes allocated at first, {settled} half way, {end} at the end");
     println!("{empty_process:?} bytes in the process at first, {end_process:?} at the end");
     assert!(end - empty <= LIMITS.bytes);
