@@ -86,7 +86,7 @@ impl Memory {
 
     /// What is remembered of what a flow asks for. However many scopes there are tokens for, it takes as long.
     ///
-    /// For it in use, see the loop at the top of the [crate](crate).
+    /// For it in use, see the loop at the top of the [`crate`].
     #[must_use]
     pub fn load(&self, load: &LoadCache) -> Partition {
         let key = load.key();

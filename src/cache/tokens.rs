@@ -308,8 +308,9 @@ impl Tokens {
         let hash = hash(&self.hashes, digest);
         self.index.iter_hash(hash).copied().filter(move |place| {
             let slot = self.slot(*place);
+            // The index tells apart by a few bits of the hash alone.
             slot.zip(of)
-                .is_some_and(|(slot, of)| self.is_of(slot, of, tenant))
+                .is_some_and(|(slot, of)| slot.digest == digest && self.is_of(slot, of, tenant))
         })
     }
 

@@ -307,6 +307,17 @@ mod tests {
         }
     }
 
+    /// What nobody would look into again is not written, however much room there is.
+    #[test]
+    fn an_item_is_as_large_as_one_that_is_read_and_no_larger() {
+        for (length, fits) in [(MOST_ITEM, true), (MOST_ITEM + 1, false)] {
+            let (mut items, mut room) = (Items::new(), Room(usize::MAX));
+            let none = std::iter::empty();
+            room.replace(&mut items, none, "new".to_owned(), secret(length));
+            assert_eq!(items.contains_key("new"), fits, "{length} bytes");
+        }
+    }
+
     /// Where no more items fit, only a successor does.
     #[test]
     fn a_full_section_takes_successors_alone() {

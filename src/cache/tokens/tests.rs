@@ -22,7 +22,7 @@ const TENANTS: [&str; 4] = [
     "contoso.com",
     "fabrikam.com",
 ];
-const SCOPES: [&str; 2] = ["a", "b"];
+const SCOPES: [&[&str]; 4] = [&["a"], &["b"], &["a", "b"], &["a", "c"]];
 
 /// What happens.
 #[derive(Clone, Debug)]
@@ -31,6 +31,7 @@ enum Op {
     Put(usize, usize, usize, u64),
     Remove(usize, usize, usize),
     RemoveFirst,
+    MakeRoom,
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
@@ -39,8 +40,9 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         5 => (which(), 1..8_u64).prop_map(|((tenant, client, scope), end)| Op::Put(tenant, client, scope, end)),
         2 => which().prop_map(|(tenant, client, scope)| Op::Remove(tenant, client, scope)),
         1 => Just(Op::RemoveFirst),
+        1 => Just(Op::MakeRoom),
     ];
-    prop::collection::vec(op, 1..60)
+    prop::collection::vec(op, 1..100)
 }
 
 /// All keys can have one digest, which is only where a look-up begins.
@@ -65,6 +67,10 @@ fn key(tenant: usize, client: usize, collide: bool) -> PartitionKey {
     }
 }
 
+fn scopes(scope: usize) -> ScopeSet {
+    ScopeSet::of(SCOPES[scope].iter().copied())
+}
+
 fn entry(scope: usize, halves: u64, text: &str) -> Entry {
     let life = Duration::from_millis(halves * 500);
     let life = Span::new(Now::new(Duration::ZERO, Duration::ZERO), life);
@@ -72,8 +78,8 @@ fn entry(scope: usize, halves: u64, text: &str) -> Entry {
     Entry {
         about: Arc::new(About {
             kind: TokenKind::Bearer,
-            scopes: ScopeSet::of([SCOPES[scope]]),
-            target: SCOPES[scope].into(),
+            scopes: scopes(scope),
+            target: SCOPES[scope].join(" ").into(),
         }),
         region: None,
         issued: Arc::new(Issued::new(token, life, None, Beside::default())),
@@ -98,29 +104,66 @@ impl Listed {
     fn entry(&self) -> Entry {
         entry(self.scope, self.halves, &self.text)
     }
+
+    fn shown(&self) -> String {
+        format!("{} {}", SCOPES[self.scope].join(" "), self.text)
+    }
 }
 
-fn texts<'a>(held: impl Iterator<Item = Held<'a>>) -> BTreeSet<String> {
-    held.map(|held| format!("{} {}", held.about.target, held.issued.token.expose()))
-        .collect()
+/// How many of the list are this tenant's, if that is more than an eighth.
+fn crowd(list: &[Listed], tenant: usize) -> Option<usize> {
+    let count = list.iter().filter(|of| of.tenant == tenant).count();
+    (count > list.len() / 8).then_some(count)
+}
+
+/// The place of the one that ends first, and of those that end in the same second came first.
+fn first(list: &[Listed]) -> Option<usize> {
+    (0..list.len()).min_by_key(|place| list[*place].second())
+}
+
+fn texts<'a>(held: impl Iterator<Item = Held<'a>>) -> Vec<String> {
+    let mut texts: Vec<String> = held
+        .map(|held| format!("{} {}", held.about.target, held.issued.token.expose()))
+        .collect();
+    texts.sort();
+    texts
 }
 
 fn check(tokens: &Tokens, list: &[Listed], collide: bool) -> Result<(), TestCaseError> {
     prop_assert_eq!(tokens.len(), list.len());
-    let first = list.iter().map(Listed::second).min();
-    prop_assert_eq!(tokens.first_end(), first.map(Duration::from_secs));
+    let first = first(list).map(|place| &list[place]);
+    let end = first.map(|first| Duration::from_secs(first.second()));
+    prop_assert_eq!(tokens.first_end(), end);
+    let largest = (0..TENANTS.len())
+        .filter_map(|tenant| crowd(list, tenant))
+        .max();
+    let pays = largest.filter(|_| first.is_some_and(|first| crowd(list, first.tenant).is_none()));
+    prop_assert_eq!(tokens.crowd(), pays);
     for tenant in 0..TENANTS.len() {
         for client in 0..CLIENTS.len() {
-            let own = |listed: &&Listed| (listed.tenant, listed.client) == (tenant, client);
-            let expected: BTreeSet<String> = list
+            let own: Vec<&Listed> = list
                 .iter()
-                .filter(own)
-                .map(|listed| format!("{} {}", SCOPES[listed.scope], listed.text))
+                .filter(|listed| (listed.tenant, listed.client) == (tenant, client))
                 .collect();
+            let shown = |which: &dyn Fn(&Listed) -> bool| {
+                let which = own.iter().filter(|listed| which(listed));
+                let mut shown: Vec<String> = which.map(|listed| listed.shown()).collect();
+                shown.sort();
+                shown
+            };
+            let everything = shown(&|_| true);
             let key = key(tenant, client, collide);
-            prop_assert_eq!(texts(tokens.of(&key)), expected.clone());
+            prop_assert_eq!(&texts(tokens.all_of(&key)), &everything);
             let all = tokens.all().filter(|(of, _)| Some(of) == key.of_tokens());
-            prop_assert_eq!(texts(all.map(|(_, held)| held)), expected);
+            prop_assert_eq!(&texts(all.map(|(_, held)| held)), &everything);
+            for scope in 0..SCOPES.len() {
+                let may_serve = |of: &Listed| of.scope == scope || SCOPES[of.scope].len() > 1;
+                prop_assert_eq!(texts(tokens.of(&key, &scopes(scope))), shown(&may_serve));
+                let same = texts(tokens.same(&key, &scopes(scope)));
+                let needed = shown(&|of| of.scope == scope);
+                prop_assert!(needed.iter().all(|text| same.contains(text)));
+                prop_assert!(same.iter().all(|text| everything.contains(text)));
+            }
         }
     }
     // What they take follows from what is held, not from what was.
@@ -160,14 +203,24 @@ proptest! {
                     list.push(listed);
                 }
                 Op::Remove(tenant, client, scope) => {
-                    tokens.remove(&key(tenant, client, collide), &ScopeSet::of([SCOPES[scope]]));
+                    tokens.remove(&key(tenant, client, collide), &scopes(scope));
                     remove(&mut list, tenant, client, scope);
                 }
                 Op::RemoveFirst => {
                     tokens.remove_first();
-                    // Of those that end in the same second, the one that came first.
-                    let first = (0..list.len()).min_by_key(|place| list[*place].second());
-                    first.map(|place| list.remove(place));
+                    first(&list).map(|place| list.remove(place));
+                }
+                Op::MakeRoom => {
+                    let pays = tokens.crowd().is_some();
+                    tokens.make_room();
+                    let left = texts(tokens.all().map(|(_, held)| held));
+                    let gone = (0..list.len()).find(|place| !left.contains(&list[*place].shown()));
+                    // Whoever is a crowd pays with any of its own, and else the one that ends first goes.
+                    match gone {
+                        Some(place) if pays => prop_assert!(crowd(&list, list[place].tenant).is_some()),
+                        gone => prop_assert_eq!(gone, first(&list)),
+                    }
+                    gone.map(|place| list.remove(place));
                 }
             }
             most = most.max(list.len());
@@ -180,19 +233,26 @@ proptest! {
         }
         prop_assert_eq!(tokens.bytes(), 0);
         prop_assert!(tokens.index.is_empty() && tokens.by_end.is_empty() && tokens.kins.is_empty());
+        prop_assert_eq!(tokens.shares.largest_crowd(0), None);
     }
 }
 
-/// So that one among a million is found without a look at the others.
+/// So that one among a million is found without a look at the others; those for several scopes, of which any may serve, are together.
 #[test]
-fn other_keys_are_looked_for_elsewhere() {
+fn other_keys_and_other_scopes_are_looked_for_elsewhere() {
     let tokens = Tokens::default();
-    let place = |tenant, client| hash(&tokens.hashes, digest(&key(tenant, client, false)));
-    let places: BTreeSet<u64> = (0..TENANTS.len())
-        .flat_map(|tenant| (0..CLIENTS.len()).map(move |client| (tenant, client)))
-        .map(|(tenant, client)| place(tenant, client))
-        .collect();
-    assert_eq!(places.len(), TENANTS.len() * CLIENTS.len());
+    let place = |tenant, client, scope| {
+        let digest = digest(&key(tenant, client, false), &scopes(scope));
+        hash(&tokens.hashes, digest)
+    };
+    let mut places = BTreeSet::new();
+    for tenant in 0..TENANTS.len() {
+        for client in 0..CLIENTS.len() {
+            places.extend((0..SCOPES.len()).map(|scope| place(tenant, client, scope)));
+            assert_eq!(place(tenant, client, 2), place(tenant, client, 3));
+        }
+    }
+    assert_eq!(places.len(), TENANTS.len() * CLIENTS.len() * 3);
 }
 
 /// Room for those to come is made for many at once, and not for as many as there are.
