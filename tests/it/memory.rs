@@ -507,8 +507,8 @@ fn partitions_are_equal_if_tokens_and_note_are() {
     let mut script = Script::new().answers([throttled]);
     script.run(&plan("a"));
     let loaded = script.run(&plan("a")).loaded;
-    let mut notes = loaded.iter().map(|key| script.memory.partition(key));
-    let note = notes.rfind(|found| !found.is_empty());
+    let mut found = loaded.iter().map(|key| script.memory.partition(key));
+    let note = found.rfind(|found| !found.is_empty());
     let note = note.expect("a note");
     assert_eq!(note.len(), 1);
     assert!(note != nothing && note == note.clone());

@@ -41,7 +41,7 @@
 //!         let span = spans::of_step(&step);
 //!         step = match step {
 //!             Step::LoadCache(load) => {
-//!                 let found = state.memory().load(load.key());
+//!                 let found = state.memory().load(&load);
 //!                 load.resume(Ok(found), now())
 //!             }
 //!             Step::TakeTurn(take) => {
