@@ -48,6 +48,10 @@ fn answer(kind: TokenKind) -> Response<Body> {
 
 /// A driver with an instant transport.
 fn run(plan: Plan, memory: &mut Memory, answer: Response<Body>) -> AccessToken {
+    done(plan, memory, answer).into_result().expect("a token")
+}
+
+fn done(plan: Plan, memory: &mut Memory, answer: Response<Body>) -> Done {
     let mut answer = Some(answer);
     let mut step = plan.start(Seed::from_bytes([7; 32]), START);
     loop {
@@ -62,7 +66,7 @@ fn run(plan: Plan, memory: &mut Memory, answer: Response<Body>) -> AccessToken {
                 memory.save(save.key(), save.update(), START);
                 save.resume(Ok(()), START)
             }
-            Step::Done(done) => return done.into_result().expect("a token"),
+            Step::Done(done) => return done,
             Step::DiscoverRegion(_)
             | Step::DiscoverInstance(_)
             | Step::ObtainAssertion(_)
@@ -123,6 +127,7 @@ fn a_hit_allocates_nothing_and_a_miss_little() {
 
     what_is_worked_out_beforehand_is_not_worked_out_again();
     t35_texts_with_escapes_take_no_more_than_their_length();
+    run09_a_memory_counts_no_less_than_it_takes();
 }
 
 /// Where a request goes is known before it is asked for, if nobody has to say what region this is: in Entra's plain and mutual TLS,
@@ -154,6 +159,56 @@ fn what_is_worked_out_beforehand_is_not_worked_out_again() {
         };
         let ready = plan.clone().ready();
         assert!(count(ready) < count(plan), "{what}");
+    }
+    // And nothing is that is never needed: only a pair may go either way.
+    let getting_ready = |credential: Credential, request: TokenRequest| {
+        let client = Client::builder("app", entra, credential).region(westus3());
+        let client = client.build().expect("a client");
+        let plan = request.plan(&client).expect("a plan");
+        counted(|| plan.ready()).0
+    };
+    let either = getting_ready(Credential::signed_assertion_provider(), app());
+    assert!(getting_ready(secret(), app()) < either);
+    assert!(getting_ready(certificate(), app().proof_of_possession()) < either);
+}
+
+/// RUN-09: the bound of a memory is one of what it takes from the allocator, and does not keep much more from being held.
+fn run09_a_memory_counts_no_less_than_it_takes() {
+    const COUNT: usize = 5_000;
+    let client = client();
+    let in_tenant = |number: usize| {
+        let tenant = format!("{number:08x}-3333-4333-8333-333333333333");
+        TokenRequest::for_app([VAULT]).tenant(tenant)
+    };
+    let refused = || {
+        let mut refused = Response::new(Body::from(Vec::new()));
+        *refused.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
+        let wait = http::HeaderValue::from_static("3600");
+        refused
+            .headers_mut()
+            .insert(http::header::RETRY_AFTER, wait);
+        refused
+    };
+    let tokens = |number: usize| (in_tenant(number), answer(TokenKind::Bearer));
+    let notes = |number: usize| (in_tenant(number), refused());
+    let mixed: [(&str, &dyn Fn(usize) -> _); 2] = [("tokens", &tokens), ("notes", &notes)];
+    for (what, of) in mixed {
+        let before = COUNTING.stats();
+        let mut memory = Memory::default();
+        for number in 0..COUNT {
+            let (request, answer) = of(number);
+            let plan = request.plan(&client).expect("a plan");
+            drop(done(plan, &mut memory, answer));
+        }
+        let after = COUNTING.stats();
+        let taken = |stats: stats_alloc::Stats| stats.bytes_allocated - stats.bytes_deallocated;
+        let (taken, counted) = (taken(after) - taken(before), memory.bytes());
+        assert_eq!(memory.len(), COUNT, "{what}");
+        let most = taken + taken / 2;
+        assert!(
+            (taken..=most).contains(&counted),
+            "{what}: {taken}, {counted}"
+        );
     }
 }
 
