@@ -107,6 +107,11 @@ impl Parts {
     /// The part where one is let go.
     fn goes_next(&self, sizes: &Sizes, now: Now) -> usize {
         let (end, first) = sizes.ends_first();
+        // All tokens of one key are in one part, however many they are.
+        let largest = sizes.largest().filter(|_| end > now.monotonic());
+        if let Some(largest) = largest {
+            return largest;
+        }
         let crowd = |place: usize| self.parts[place].lock().crowd();
         if end <= now.monotonic() || crowd(first).is_none() {
             return first;
@@ -184,6 +189,13 @@ impl Parts {
 }
 
 impl Sizes {
+    /// The part with more than a quarter of everything.
+    fn largest(&self) -> Option<usize> {
+        let parts = self.parts.iter().enumerate();
+        let (place, size) = parts.max_by_key(|(_, size)| size.entries)?;
+        (size.entries > self.entries / 4).then_some(place)
+    }
+
     /// When what ends first of all ends, and the part that it is in; of several, the one with most: so that none gets far larger than the
     /// others, whose room it could not use again.
     fn ends_first(&self) -> (Duration, usize) {
