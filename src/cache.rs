@@ -1,19 +1,29 @@
 //! What is remembered: tokens, and notes about regions, hosts and throttling. Plain values; look-up and merge are pure.
 
+mod flight;
 mod key;
 mod kins;
 mod memory;
 mod partition;
 mod parts;
 mod portable;
+#[cfg(test)]
+mod samples;
+mod scopes;
 mod shares;
+mod token_key;
 mod tokens;
 
-pub use key::{FlightKey, PartitionKey, TokenKind};
+pub use flight::FlightKey;
+pub use key::PartitionKey;
 pub use memory::{Limits, Memory};
 pub use partition::{CacheUpdate, Partition};
 pub use parts::Remembered;
 pub use portable::PortableCache;
+pub use token_key::TokenKind;
 
-pub(crate) use key::{Bypass, Fact, Further, GrantKey, ScopeSet, TokenKey};
+pub(crate) use flight::Bypass;
+pub(crate) use key::Fact;
 pub(crate) use partition::{About, Beside, Entry, Held, Issued, Note, Wanted};
+pub(crate) use scopes::ScopeSet;
+pub(crate) use token_key::{Further, GrantKey, TokenKey};

@@ -1,16 +1,13 @@
-//! Typed keys: what tells one remembered token from another, and one flight from another (rule 10).
+//! Typed keys: where something is remembered (rule 10).
 //!
 //! A key compares field by field. It is never text joined by separators, which two different keys could share, and never a bare
 //! hash, which would hand out another principal's token when it collides.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
-
-use sha2::{Digest, Sha256};
 
 use crate::account::Account;
 use crate::authority::AuthorityKind;
@@ -18,43 +15,7 @@ use crate::certificate::Thumbprint;
 
 use super::kins::TenantId;
 use super::partition::Note;
-
-/// What kind of token: it follows from the request alone (rule 1).
-///
-/// ```
-/// use entra_proto::{Client, Credential, Secret, TokenKind, TokenRequest};
-///
-/// # let credential = Credential::secret(Secret::new("s"));
-/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
-/// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?;
-/// assert_eq!(plan.token_kind(), TokenKind::Bearer);
-/// # Ok::<(), entra_proto::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum TokenKind {
-    /// Whoever bears it may use it (RFC 6750).
-    Bearer,
-    /// Usable only over a connection with its certificate (RFC 8705 §3).
-    MtlsPop,
-}
-
-impl TokenKind {
-    /// The `token_type`, which is also the scheme of the `Authorization` header.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Bearer => "Bearer",
-            Self::MtlsPop => "mtls_pop",
-        }
-    }
-}
-
-impl fmt::Display for TokenKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use super::token_key::{GrantKey, TokenKey};
 
 /// Where something is remembered. Equal keys, the same [`Partition`](super::Partition).
 ///
@@ -77,137 +38,6 @@ struct Digested {
 pub(super) enum Key {
     Tokens(TokenKey),
     Fact(Fact),
-}
-
-/// Everything but the scopes that changes which token Entra issues, or to whom we may give it.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct TokenKey {
-    /// One host may serve several kinds of authority, which are different issuers.
-    pub(crate) authority_kind: AuthorityKind,
-    pub(crate) authority: String,
-    /// In lower case.
-    pub(crate) tenant: String,
-    pub(crate) client: String,
-    pub(crate) kind: TokenKind,
-    pub(crate) certificate: Option<Thumbprint>,
-    pub(crate) grant: GrantKey,
-    pub(crate) fmi_path: Option<String>,
-    pub(crate) assertion_fmi_path: Option<String>,
-    pub(crate) partition: Option<String>,
-    /// Boxed, because few requests have any of it.
-    pub(crate) further: Option<Box<Further>>,
-}
-
-/// Whom the token is for.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) enum GrantKey {
-    App,
-    /// With a digest of the user's assertion.
-    OnBehalfOf([u8; 32]),
-    Account(Account),
-    /// Nobody is known yet: the grant works once. Nothing is read or written under it.
-    Once,
-}
-
-/// What else a caller may say that changes the token.
-#[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Further {
-    pub(crate) client_claims: Option<String>,
-    pub(crate) assertion_claims: Option<String>,
-    pub(crate) body: BTreeMap<String, String>,
-    pub(crate) query: BTreeMap<String, String>,
-}
-
-impl TokenKey {
-    /// The same key for this tenant.
-    pub(super) fn in_tenant(&self, tenant: String) -> Self {
-        Self {
-            authority_kind: self.authority_kind,
-            authority: self.authority.clone(),
-            tenant,
-            client: self.client.clone(),
-            kind: self.kind,
-            certificate: self.certificate,
-            grant: self.grant.clone(),
-            fmi_path: self.fmi_path.clone(),
-            assertion_fmi_path: self.assertion_fmi_path.clone(),
-            partition: self.partition.clone(),
-            further: self.further.clone(),
-        }
-    }
-
-    pub(super) fn is_same_but_tenant(&self, other: &Self) -> bool {
-        let Self {
-            authority_kind,
-            authority,
-            tenant: _,
-            client,
-            kind,
-            certificate,
-            grant,
-            fmi_path,
-            assertion_fmi_path,
-            partition,
-            further,
-        } = self;
-        *authority_kind == other.authority_kind
-            && *authority == other.authority
-            && *client == other.client
-            && *kind == other.kind
-            && *certificate == other.certificate
-            && *grant == other.grant
-            && *fmi_path == other.fmi_path
-            && *assertion_fmi_path == other.assertion_fmi_path
-            && *partition == other.partition
-            && *further == other.further
-    }
-
-    /// How many bytes it takes.
-    pub(super) fn size(&self) -> usize {
-        let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        [
-            size_of::<Self>(),
-            self.authority.len(),
-            self.tenant.len(),
-            self.client.len(),
-            long(&self.fmi_path),
-            long(&self.assertion_fmi_path),
-            long(&self.partition),
-            self.further.as_ref().map_or(0, |further| further.size()),
-        ]
-        .iter()
-        .sum()
-    }
-}
-
-impl Further {
-    fn size(&self) -> usize {
-        let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let pairs = |map: &BTreeMap<String, String>| -> usize {
-            map.iter()
-                .map(|(name, value)| {
-                    size_of::<(String, String)>()
-                        .saturating_add(name.len())
-                        .saturating_add(value.len())
-                })
-                .sum()
-        };
-        [
-            size_of::<Self>(),
-            long(&self.client_claims),
-            long(&self.assertion_claims),
-            pairs(&self.body),
-            pairs(&self.query),
-        ]
-        .iter()
-        .sum()
-    }
-}
-
-impl GrantKey {
-    pub(crate) fn digest(secret: &str) -> [u8; 32] {
-        Sha256::digest(secret.as_bytes()).into()
-    }
 }
 
 /// What is remembered besides tokens.
@@ -239,6 +69,7 @@ pub(crate) struct UserKey {
     pub(crate) account: Account,
     pub(crate) partition: Option<String>,
 }
+
 /// What the structures of a memory take for one note besides what it holds: a place in the map and one in the set, each half
 /// full at worst, and what an allocator adds to a dozen blocks and loses between them.
 const PLACES: usize = 2 * size_of::<(PartitionKey, Arc<Note>)>()
@@ -440,125 +271,6 @@ impl fmt::Debug for PartitionKey {
                 .field("fmi_path", &key.fmi_path)
                 .finish_non_exhaustive(),
         }
-    }
-}
-
-/// Scopes as a set: sorted, without case (ASCII), without repetition. Clones share it.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct ScopeSet {
-    scopes: Arc<[Box<str>]>,
-    /// Made of the one scope there is, and nought where there are several: it follows from the scopes, and a look-up does not go over
-    /// them again.
-    digest: u64,
-}
-
-impl ScopeSet {
-    pub(crate) fn of<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut set: Vec<Box<str>> = scopes
-            .into_iter()
-            .map(|scope| scope.to_ascii_lowercase().into())
-            .collect();
-        set.sort_unstable();
-        set.dedup();
-        let digest = match set.as_slice() {
-            [only] => digest(only),
-            _ => 0,
-        };
-        Self {
-            scopes: set.into(),
-            digest,
-        }
-    }
-
-    /// A number that equal sets have in common, and that sets of several scopes all have in common.
-    pub(super) fn digest(&self) -> u64 {
-        self.digest
-    }
-
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.scopes.iter().map(|scope| &**scope)
-    }
-
-    pub(crate) fn has_all_of(&self, other: &Self) -> bool {
-        other
-            .scopes
-            .iter()
-            .all(|scope| self.scopes.binary_search(scope).is_ok())
-    }
-
-    pub(crate) fn size(&self) -> usize {
-        self.scopes
-            .iter()
-            .map(|scope| scope.len().saturating_add(size_of::<Box<str>>()))
-            .sum()
-    }
-}
-
-impl Hash for ScopeSet {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.scopes.hash(state);
-    }
-}
-
-/// What callers queue for: requests with equal keys would get the same answer, so one of them asks.
-///
-/// Ordered and hashed, for the map of whoever keeps the turns:
-///
-/// ```
-/// use std::collections::BTreeSet;
-/// use entra_proto::*;
-///
-/// # let credential = Credential::secret(Secret::new("s"));
-/// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
-/// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?;
-/// let now = Now::new(std::time::Duration::from_secs(1_798_761_600), std::time::Duration::ZERO);
-/// let mut in_flight: BTreeSet<FlightKey> = BTreeSet::new();
-/// for is_first in [true, false] {
-///     let Step::LoadCache(load) = plan.clone().start(Seed::from_bytes([7; 32]), now) else { panic!("another step") };
-///     let Step::TakeTurn(take) = load.resume(Ok(Partition::default()), now) else { panic!("another step") };
-///     assert_eq!(in_flight.insert(take.key().clone()), is_first);
-/// }
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct FlightKey {
-    partition: PartitionKey,
-    scopes: Option<ScopeSet>,
-    bypass: Bypass,
-}
-
-/// Requests that bypass reading join only their like, with the same claims.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Bypass {
-    No,
-    Yes { claims: Option<String> },
-}
-
-impl FlightKey {
-    pub(crate) fn token(partition: PartitionKey, scopes: ScopeSet, bypass: Bypass) -> Self {
-        Self {
-            partition,
-            scopes: Some(scopes),
-            bypass,
-        }
-    }
-
-    pub(crate) fn fact(partition: PartitionKey) -> Self {
-        Self {
-            partition,
-            scopes: None,
-            bypass: Bypass::No,
-        }
-    }
-}
-
-impl fmt::Debug for FlightKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FlightKey")
-            .field("partition", &self.partition)
-            .field("scopes", &self.scopes)
-            .field("bypass", &(self.bypass != Bypass::No))
-            .finish()
     }
 }
 

@@ -8,8 +8,8 @@ use hashbrown::HashTable;
 
 use crate::region::Region;
 
-use super::key::TokenKey;
 use super::partition::{About, Entry};
+use super::token_key::TokenKey;
 
 /// All that tells one token from another but its tenant, where that is a GUID.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl Default for Hashes {
 }
 
 impl Hashes {
-    /// Any bit of the digest counts in the upper half of the product, and that half in the lower one.
+    /// A bit of the digest counts in all bits of the product from its own on, and the upper half of the product in the lower one.
     pub(super) fn hash(&self, digest: u64) -> u64 {
         const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
         let product = (digest ^ self.0).wrapping_mul(ODD);

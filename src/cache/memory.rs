@@ -13,8 +13,9 @@ use crate::plan::Plan;
 use crate::time::Now;
 use crate::token::AccessToken;
 
-use super::key::{PartitionKey, TokenKey, UserKey};
+use super::key::{PartitionKey, UserKey};
 use super::partition::{CacheUpdate, Change, Held, Note, Partition, exact, find};
+use super::token_key::TokenKey;
 use super::tokens::Tokens;
 
 /// How many tokens that one look-up goes through another process may leave behind: nobody asks for so many sets of several scopes.

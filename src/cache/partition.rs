@@ -1,5 +1,6 @@
 //! Partitions: the entries under one key, the look-up among them and the merge into them. All pure.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use crate::region::Region;
 use crate::secret::Secret;
 use crate::time::{Now, Span, nanos};
 
-use super::key::{ScopeSet, TokenKind};
+use super::scopes::ScopeSet;
+use super::token_key::TokenKind;
 
 /// How long before its end a token stops to serve (rule 10), in nanoseconds.
 const MARGIN: u64 = 300 * 1_000_000_000;
@@ -160,6 +162,10 @@ impl Partition {
             note: note.cloned(),
         };
         held.for_each(|held| partition.add_entry(held.into()));
+        // A memory comes upon them in the order of its hashes, which are others in each process.
+        if let Entries::Many(entries) = &mut partition.entries {
+            Arc::make_mut(entries).sort_by(|one, other| one.about.scopes.cmp(&other.about.scopes));
+        }
         partition
     }
 
@@ -194,22 +200,22 @@ impl Partition {
     }
 }
 
-/// The one that serves: one with these very scopes, else of the supersets the one that lasts longest.
+/// The one that serves: one with these very scopes, else of the supersets the one that lasts longest, and of several the first by its
+/// scopes, so that it does not depend on where they are held.
 pub(super) fn find<'a>(
     held: impl Iterator<Item = Held<'a>> + Clone,
     scopes: &ScopeSet,
     wanted: Wanted,
     now: Now,
 ) -> Option<Held<'a>> {
-    let mut serving = held.filter(|held| held.issued.serves(wanted, now));
+    let serving = held.filter(|held| held.issued.serves(wanted, now));
     serving
         .clone()
         .find(|held| held.about.scopes == *scopes)
         .or_else(|| {
             serving
-                .by_ref()
                 .filter(|held| held.about.scopes.has_all_of(scopes))
-                .max_by_key(|held| held.issued.life.left(now))
+                .max_by_key(|held| (held.issued.life.left(now), Reverse(&held.about.scopes)))
         })
 }
 

@@ -1,6 +1,7 @@
 //! What a key is made of, for people: each part by its name, nothing that is secret, and nothing that a caller's sessions are called.
 
-use super::key::{Fact, GrantKey, Key, PartitionKey};
+use super::key::{Fact, Key, PartitionKey};
+use super::token_key::GrantKey;
 
 /// What is remembered under a [`PartitionKey`].
 ///

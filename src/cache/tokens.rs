@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 
-use super::key::{PartitionKey, ScopeSet, TokenKey};
+use super::key::PartitionKey;
 use super::kins::{Hashes, Kins, TenantId, Wanted};
 use super::partition::{Entry, Held, Issued};
+use super::scopes::ScopeSet;
 use super::shares::Shares;
+use super::token_key::TokenKey;
 
 #[derive(Clone, Default)]
 pub(super) struct Tokens {

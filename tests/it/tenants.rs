@@ -211,3 +211,32 @@ fn a_flow_loads_no_more_than_what_may_serve_it() {
             .is_none()
     );
 }
+
+/// RUN-16: which of two that serve alike is handed out is not up to where a memory holds them.
+#[test]
+fn run16_of_two_that_serve_alike_it_is_always_the_same() {
+    let client = {
+        let authority = "https://login.microsoftonline.com/contoso.com";
+        let credential = Credential::secret(Secret::new("CANARY-secret"));
+        Client::builder("app", authority, credential).build()
+    };
+    let client = client.expect("a client");
+    let plan = |scopes: &[&str]| {
+        let request = TokenRequest::for_app(scopes.iter().copied());
+        request.plan(&client).expect("a plan")
+    };
+    // Each memory makes hashes with a secret of its own.
+    for round in 0..64 {
+        let mut script = Script::new();
+        for other in ["b", "c", "d", "e"] {
+            let life = ",\"expires_in\":3600";
+            script = script.answers([granting("Bearer", &format!("CANARY-{other}"), life)]);
+            script.run(&plan(&["a", other])).token();
+        }
+        let hit = script.memory.hit(&plan(&["a"]), script.now);
+        let hit = hit.expect("a token for more");
+        assert_eq!(hit.secret().expose(), "CANARY-b", "round {round}");
+        let run = script.run(&plan(&["a"]));
+        assert_eq!(run.token().secret().expose(), "CANARY-b", "round {round}");
+    }
+}

@@ -100,6 +100,13 @@ pub trait Driver: 'static {
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, Failure>;
 
+    /// Asks a host without a token, blocking the calling thread.
+    fn probe(
+        client: &Self::Client,
+        uri: &http::Uri,
+        headers: &http::HeaderMap,
+    ) -> Result<http::Response<Body>, Failure>;
+
     /// Calls a resource that gets its token by itself, blocking the calling thread.
     fn call(
         client: &Self::Client,

@@ -8,6 +8,7 @@ mod faults;
 mod flights;
 mod held;
 mod portable;
+mod probe;
 mod proxy;
 mod resource;
 mod rotation;
@@ -24,6 +25,7 @@ pub use faults::*;
 pub use flights::*;
 pub use held::*;
 pub use portable::*;
+pub use probe::*;
 pub use proxy::*;
 pub use resource::*;
 pub use rotation::*;
@@ -133,6 +135,7 @@ macro_rules! rows {
             res02_no_other_host_gets_the_token
             res03_a_claims_challenge_is_answered_once
             res03_what_can_not_be_answered_is_the_callers
+            a_question_reaches_a_host_over_tls_and_the_metadata_service_without
         );
         $crate::fault_rows!($driver);
     };

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use crate::authority::AuthorityKind;
-use crate::cache::TokenKind;
-use crate::cache::key::{GrantKey, ScopeSet};
-use crate::cache::partition::{Beside, Issued};
-use crate::secret::Secret;
-use crate::time::{Now, Span};
+use crate::cache::partition::Beside;
+use crate::cache::samples::{self, key};
+use crate::time::Now;
 
 use super::*;
+
+fn entry(scope: &str) -> Entry {
+    let start = Now::new(Duration::ZERO, Duration::ZERO);
+    samples::entry(scope, start, None, Beside::default())
+}
 
 /// Two tenants that were held as one would be handed each other's tokens.
 #[test]
@@ -38,47 +40,12 @@ fn t13_a_tenant_is_held_as_a_guid_only_where_that_is_all_of_it() {
     }
 }
 
-fn key(client: &str) -> TokenKey {
-    TokenKey {
-        authority_kind: AuthorityKind::Entra,
-        authority: "login.windows.net".to_owned(),
-        tenant: "contoso.com".to_owned(),
-        client: client.to_owned(),
-        kind: TokenKind::Bearer,
-        certificate: None,
-        grant: GrantKey::App,
-        fmi_path: None,
-        assertion_fmi_path: None,
-        partition: None,
-        further: None,
-    }
-}
-
-fn entry(scope: &str) -> Entry {
-    let now = Now::new(Duration::ZERO, Duration::ZERO);
-    let life = Span::new(now, Duration::from_secs(3_600));
-    Entry {
-        about: Arc::new(About {
-            kind: TokenKind::Bearer,
-            scopes: ScopeSet::of([scope]),
-            target: scope.into(),
-        }),
-        region: None,
-        issued: Arc::new(Issued::new(
-            Secret::new("token"),
-            life,
-            None,
-            Beside::default(),
-        )),
-    }
-}
-
 /// So that a kin among many is found without a look at the others.
 #[test]
 fn other_kins_are_looked_for_elsewhere() {
     let kins = Kins::default();
     let place = |client: &str, tenant: &str, scope: &str| {
-        let (key, entry) = (key(client).in_tenant(tenant.to_owned()), entry(scope));
+        let (key, entry) = (key(tenant, client), entry(scope));
         let wanted = Wanted::new(&key, TenantId::of(tenant), &entry);
         kins.hashes.hash(wanted.digest())
     };
@@ -111,7 +78,7 @@ fn kins_make_room_by_the_quarter() {
     let (mut kins, entry, mut grown) = (Kins::default(), entry("a"), 0);
     for number in 0..1_000 {
         let before = kins.places.capacity();
-        let key = key("one").in_tenant(format!("t{number}.example"));
+        let key = key(&format!("t{number}.example"), "one");
         let held = kins.hold(Wanted::new(&key, TenantId::NONE, &entry));
         assert!(held.is_some_and(|(_, size)| size > 0));
         let (length, room) = (kins.places.len(), kins.places.capacity());

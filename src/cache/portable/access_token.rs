@@ -13,8 +13,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use crate::authority::Authority;
 use crate::cache::PartitionKey;
-use crate::cache::key::{Further, GrantKey, ScopeSet, TokenKey};
 use crate::cache::partition::{About, Beside, Entry, Held, Issued};
+use crate::cache::scopes::ScopeSet;
+use crate::cache::token_key::{Further, GrantKey, TokenKey};
 use crate::certificate::{Certificate, Thumbprint};
 use crate::region::Region;
 use crate::secret::Secret;

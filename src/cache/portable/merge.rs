@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::cache::key::{ScopeSet, TokenKey, UserKey};
+use crate::cache::key::UserKey;
 use crate::cache::partition::CacheUpdate;
+use crate::cache::scopes::ScopeSet;
+use crate::cache::token_key::TokenKey;
 use crate::cache::{Memory, PartitionKey};
 use crate::secret::Secret;
 use crate::time::Now;

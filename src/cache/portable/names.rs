@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::authority::{Authority, AuthorityKind};
 use crate::cache::TokenKind;
-use crate::cache::key::{Further, GrantKey, ScopeSet, TokenKey};
+use crate::cache::scopes::ScopeSet;
+use crate::cache::token_key::{Further, GrantKey, TokenKey};
 use crate::uuid::Uuid;
 
 /// What MSAL.NET calls the members of `ext` that both of us have.

@@ -10,8 +10,9 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use crate::account::Account;
-use crate::cache::key::{GrantKey, UserKey};
+use crate::cache::key::UserKey;
 use crate::cache::partition::Note;
+use crate::cache::token_key::GrantKey;
 use crate::certificate::example;
 use crate::secret::Secret;
 use crate::time::{Now, Span};

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use crate::authority::AuthorityKind;
 use crate::cache::TokenKind;
-use crate::cache::key::GrantKey;
 use crate::cache::partition::{About, Beside};
+use crate::cache::samples;
 use crate::secret::Secret;
 use crate::time::{Now, Span};
 
@@ -47,19 +46,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 /// All keys can have one digest, which is only where a look-up begins.
 fn key(tenant: usize, client: usize, collide: bool) -> PartitionKey {
-    let key = TokenKey {
-        authority_kind: AuthorityKind::Entra,
-        authority: "login.windows.net".to_owned(),
-        tenant: TENANTS[tenant].to_owned(),
-        client: CLIENTS[client].to_owned(),
-        kind: TokenKind::Bearer,
-        certificate: None,
-        grant: GrantKey::App,
-        fmi_path: None,
-        assertion_fmi_path: None,
-        partition: None,
-        further: None,
-    };
+    let key = samples::key(TENANTS[tenant], CLIENTS[client]);
     if collide {
         PartitionKey::of_digest(7, key)
     } else {

@@ -56,6 +56,14 @@ impl Driver for Blocking {
         client.send(token, request)
     }
 
+    fn probe(
+        client: &EntraClient,
+        uri: &http::Uri,
+        headers: &http::HeaderMap,
+    ) -> Result<http::Response<Body>, Failure> {
+        client.probe(uri, headers)
+    }
+
     fn call(
         client: &EntraClient,
         asking: TokenRequest,

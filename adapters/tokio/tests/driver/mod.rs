@@ -62,6 +62,14 @@ impl Driver for Tokio {
         RUNTIME.block_on(client.send(token, request))
     }
 
+    fn probe(
+        client: &EntraClient,
+        uri: &http::Uri,
+        headers: &http::HeaderMap,
+    ) -> Result<http::Response<Body>, Failure> {
+        RUNTIME.block_on(client.probe(uri, headers))
+    }
+
     fn call(
         client: &EntraClient,
         asking: TokenRequest,

@@ -10,12 +10,14 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::account::Account;
-use crate::authority::{Authority, AuthorityKind, Tenant};
+use crate::authority::{Authority, Tenant};
 use crate::cache::TokenKind;
-use crate::cache::key::{Further, GrantKey, ScopeSet, TokenKey};
 use crate::cache::partition::{About, Beside, Entry, Issued};
 use crate::cache::portable::access_token::AccessToken;
 use crate::cache::portable::names;
+use crate::cache::samples;
+use crate::cache::scopes::ScopeSet;
+use crate::cache::token_key::{Further, GrantKey, TokenKey};
 use crate::certificate::{Certificate, example};
 use crate::region::Region;
 use crate::secret::Secret;
@@ -312,17 +314,5 @@ impl Remembered {
 }
 
 pub(super) fn plain_key() -> TokenKey {
-    TokenKey {
-        authority_kind: AuthorityKind::Entra,
-        authority: "login.windows.net".to_owned(),
-        tenant: "contoso.com".to_owned(),
-        client: CLIENT.to_owned(),
-        kind: TokenKind::Bearer,
-        certificate: None,
-        grant: GrantKey::App,
-        fmi_path: None,
-        assertion_fmi_path: None,
-        partition: None,
-        further: None,
-    }
+    samples::key("contoso.com", CLIENT)
 }

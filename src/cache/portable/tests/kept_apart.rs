@@ -1,20 +1,21 @@
 //! Which items go by the name that all MSALs give them, and which by one of their own, because another could have the same.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::Account;
 use crate::authority::AuthorityKind;
-use crate::cache::TokenKind;
-use crate::cache::key::{GrantKey, ScopeSet, TokenKey, UserKey};
-use crate::cache::partition::{About, Beside, CacheUpdate, Entry, Issued};
+use crate::cache::key::UserKey;
+use crate::cache::partition::{Beside, CacheUpdate};
 use crate::cache::portable::access_token::AccessToken;
 use crate::cache::portable::members::look_into;
 use crate::cache::portable::names;
 use crate::cache::portable::user::{RefreshToken, SignedIn};
+use crate::cache::samples::entry;
+use crate::cache::scopes::ScopeSet;
+use crate::cache::token_key::{GrantKey, TokenKey};
 use crate::cache::{Memory, PartitionKey, PortableCache};
 use crate::secret::Secret;
-use crate::time::{Now, Span};
+use crate::time::Now;
 
 use super::draft::{CLIENT, NOW, plain_key};
 use super::read;
@@ -238,25 +239,6 @@ fn an_account_has_the_users_own_id_in_the_users_own_tenant_alone() {
     };
     assert_eq!(local_id(TENANT).as_deref(), Some(USER));
     assert_eq!(local_id("contoso.com"), None);
-}
-
-/// An entry of an hour from `start` on.
-fn entry(scope: &str, start: Now, renew_at_age: Option<Duration>, beside: Beside) -> Entry {
-    let life = Span::new(start, Duration::from_secs(3_600));
-    Entry {
-        about: Arc::new(About {
-            kind: TokenKind::Bearer,
-            scopes: ScopeSet::of([scope]),
-            target: scope.into(),
-        }),
-        region: None,
-        issued: Arc::new(Issued::new(
-            Secret::new("token"),
-            life,
-            renew_at_age,
-            beside,
-        )),
-    }
 }
 
 fn with_id_token(text: &str) -> Beside {
