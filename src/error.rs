@@ -168,11 +168,9 @@ impl Error {
     /// one which the service's logs know.
     pub(crate) fn in_flow(self, metadata: Metadata) -> Self {
         self.with(|facts| {
-            let first = facts.metadata.take();
-            let correlation_id = first.map_or(metadata.correlation_id, |of| of.correlation_id);
-            facts.metadata = Some(Metadata {
-                correlation_id,
-                ..metadata
+            facts.metadata = Some(match &facts.metadata {
+                Some(first) => metadata.under_id_of(first),
+                None => metadata,
             });
         })
     }

@@ -93,7 +93,7 @@ use std::time::Duration;
 
 use crate::authority::Endpoints;
 use crate::cache::PartitionKey;
-use crate::metadata::{CacheOutcome, Metadata};
+use crate::metadata::{CacheOutcome, Facts, Metadata};
 use crate::plan::{Decided, Plan};
 use crate::region::{Region, RegionOrigin};
 use crate::secret::{Secret, Seed};
@@ -281,11 +281,15 @@ impl Flow {
 
     /// How it went so far.
     fn metadata(&self, now: Now) -> Metadata {
-        Metadata {
+        Metadata::new(self.region(), self.facts(now))
+    }
+
+    /// The same but the region.
+    fn facts(&self, now: Now) -> Facts {
+        Facts {
             correlation_id: Some(self.correlation_id()),
             attempts: self.sent,
             token_endpoint: self.endpoint.clone(),
-            region: self.region(),
             region_origin: match &self.region {
                 Some(Settled::Region(_, origin)) => *origin,
                 Some(Settled::NotFound) => RegionOrigin::Failed,

@@ -12,6 +12,7 @@ use crate::cache::{
 use crate::certificate::{Certificate, Thumbprint};
 use crate::client::{BearerIsolation, Client, Configuration};
 use crate::error::{Code, Error};
+use crate::metadata::Metadata;
 use crate::region::{RegionChoice, RegionPolicy};
 use crate::request::{Grant, TokenRequest};
 use crate::uuid::Uuid;
@@ -23,7 +24,7 @@ mod proof;
 mod way;
 
 pub(crate) use proof::{CertificateUse, Proof};
-pub(crate) use way::Way;
+pub(crate) use way::{OwnUrls, Way};
 
 use way::Ways;
 
@@ -52,6 +53,8 @@ pub(crate) struct Decided {
     pub(crate) request: TokenRequest,
     /// The caller's own.
     pub(crate) correlation_id: Option<Uuid>,
+    /// How it went if the first look finds a token.
+    pub(crate) hit: Metadata,
     pub(crate) kind: TokenKind,
     pub(crate) tenant: Option<Tenant>,
     pub(crate) scopes: ScopeSet,
@@ -132,6 +135,7 @@ impl TokenRequest {
         }
         let key = self.key(configuration, tenant.as_ref(), kind, certificate, further);
         let reading = self.reading();
+        let correlation_id = self.correlation_id.as_deref().and_then(Uuid::parse);
         let answer_names_key = by_certificate && proof.answer_may_bind();
         let first_look = match (reading, answer_names_key, self.offered) {
             (Reading::Cache, false, _) => Some(key.clone()),
@@ -141,7 +145,8 @@ impl TokenRequest {
         Ok(Plan {
             decided: Arc::new(Decided {
                 client: client.clone(),
-                correlation_id: self.correlation_id.as_deref().and_then(Uuid::parse),
+                correlation_id,
+                hit: Metadata::of_hit(correlation_id),
                 kind,
                 about: Arc::new(About {
                     kind,

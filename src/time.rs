@@ -67,6 +67,12 @@ impl Now {
         Duration::from_nanos(self.wall)
     }
 
+    /// The same in nanoseconds.
+    #[inline]
+    pub(crate) const fn wall_nanos(self) -> u64 {
+        self.wall
+    }
+
     /// How long it has been since `earlier`, by the monotonic clock.
     pub(crate) const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.monotonic.saturating_sub(earlier.monotonic))

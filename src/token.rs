@@ -26,8 +26,9 @@ pub struct AccessToken {
     pub(crate) issued: Arc<Issued>,
     pub(crate) kind: TokenKind,
     pub(crate) source: TokenSource,
-    pub(crate) expires_in: Duration,
-    pub(crate) expires_at: Duration,
+    /// In nanoseconds, as the next.
+    pub(crate) expires_in: u64,
+    pub(crate) expires_at: u64,
     pub(crate) renewal_due: bool,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) metadata: Metadata,
@@ -54,12 +55,13 @@ pub enum TokenSource {
 
 impl AccessToken {
     /// A token that was remembered, as it is handed out now.
+    #[inline]
     pub(crate) fn remembered(held: Held<'_>, metadata: Metadata, now: Now) -> Self {
-        let left = held.issued.life.left(now);
+        let left = held.issued.life.left_nanos(now);
         Self {
             source: TokenSource::Cache,
             expires_in: left,
-            expires_at: now.wall().saturating_add(left),
+            expires_at: now.wall_nanos().saturating_add(left),
             renewal_due: held.issued.renewal_is_due(now),
             refresh_token: None,
             issued: Arc::clone(held.issued),
@@ -96,13 +98,13 @@ impl AccessToken {
     /// How long it lives from the moment it was handed out.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
-        self.expires_in
+        Duration::from_nanos(self.expires_in)
     }
 
     /// When it ends, as time since the Unix epoch by the driver's wall clock.
     #[must_use]
     pub fn expires_at(&self) -> Duration {
-        self.expires_at
+        Duration::from_nanos(self.expires_at)
     }
 
     /// Whether [`Done::take_renewal`](crate::Done::take_renewal) has a renewal to offer.
@@ -177,7 +179,7 @@ impl fmt::Debug for AccessToken {
             .field("kind", &self.kind)
             .field("source", &self.source)
             .field("binding_certificate", &self.binding_certificate())
-            .field("expires_in", &self.expires_in)
+            .field("expires_in", &self.expires_in())
             .field("metadata", &self.metadata)
             .finish_non_exhaustive()
     }

@@ -16,8 +16,8 @@ static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const START: Now = Now::new(Duration::from_secs(1_798_761_600), Duration::ZERO);
 /// What a miss costs today, saving the token included; the answer's own bytes are the transport's. A memory that grows allocates
-/// besides, now and then.
-const MISS: usize = 8;
+/// besides, now and then. One of them is what is known of the flow, beside the token so that what a hit hands out is small.
+const MISS: usize = 9;
 const AUTHORITY: &str = "https://login.microsoftonline.com/contoso.com";
 const RSA: &[u8] = include_bytes!("it/fixtures/rsa.der");
 const VAULT: &str = "https://vault.azure.net/.default";

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flow::LoadCache;
-use crate::metadata::Metadata;
 use crate::plan::Plan;
 use crate::time::Now;
 use crate::token::AccessToken;
 
 use super::key::{PartitionKey, UserKey};
-use super::partition::{CacheUpdate, Change, Held, Note, Partition, exact, find};
+use super::partition::{CacheUpdate, Change, Held, Note, Partition, find};
 use super::token_key::TokenKey;
 use super::tokens::Tokens;
 
@@ -119,12 +118,14 @@ impl Memory {
         let decided = plan.decided();
         let (key, scopes, wanted) = (plan.first_look()?, &decided.scopes, plan.wanted());
         // What nearly everybody gets takes one look; the rest is for others.
-        let held = exact(self.tokens.same(key, scopes), scopes, wanted, now)
-            .or_else(|| find(self.tokens.of(key, scopes), scopes, wanted, now))?;
-        if held.issued.renewal_is_due(now) {
-            return None;
-        }
-        let metadata = Metadata::of_hit(decided.correlation_id, *held.region);
+        let exact = self.tokens.exact(key, scopes);
+        let held = exact
+            .filter(|held| held.issued.serves_as_it_is(now))
+            .or_else(|| {
+                let found = find(self.tokens.of(key, scopes), scopes, wanted, now);
+                found.filter(|held| !held.issued.renewal_is_due(now))
+            })?;
+        let metadata = decided.hit.in_region(*held.region);
         Some(AccessToken::remembered(held, metadata, now))
     }
 
@@ -188,7 +189,7 @@ impl Memory {
     /// How many tokens the tenant has that has most, if that is more than an eighth and what ends first is of no such tenant. For drivers
     /// that keep their memory in parts: where this is most, one is [let go](Self::let_one_go) if nothing has ended.
     #[must_use]
-    pub fn crowd(&self) -> Option<usize> {
+    pub fn crowd(&mut self) -> Option<usize> {
         self.tokens.crowd()
     }
 

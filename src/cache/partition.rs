@@ -219,16 +219,6 @@ pub(super) fn find<'a>(
         })
 }
 
-/// The one with these very scopes, if it serves.
-pub(super) fn exact<'a>(
-    mut held: impl Iterator<Item = Held<'a>>,
-    scopes: &ScopeSet,
-    wanted: Wanted,
-    now: Now,
-) -> Option<Held<'a>> {
-    held.find(|held| held.about.scopes == *scopes && held.issued.serves(wanted, now))
-}
-
 impl PartialEq for Partition {
     fn eq(&self, other: &Self) -> bool {
         self.entries() == other.entries() && self.note == other.note

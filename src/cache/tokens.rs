@@ -8,7 +8,7 @@ use std::time::Duration;
 use hashbrown::HashTable;
 
 use super::key::PartitionKey;
-use super::kins::{Hashes, Kins, TenantId, Wanted};
+use super::kins::{Hashes, Kin, Kins, TenantId, Wanted};
 use super::partition::{Entry, Held, Issued};
 use super::scopes::ScopeSet;
 use super::shares::Shares;
@@ -23,7 +23,8 @@ pub(super) struct Tokens {
     index: HashTable<u32>,
     /// One of those that end in the same second, from which the others are reached in the order in which they came.
     by_end: BTreeMap<u64, u32>,
-    shares: Shares,
+    /// Counted once somebody has to make room: most memories never have to, and the counters take more than a thousand tokens.
+    shares: Option<Shares>,
     /// Where the search for a token of a crowd goes on.
     hand: u32,
     bytes: usize,
@@ -88,21 +89,16 @@ impl Tokens {
             .filter_map(|place| self.held(self.slot(place)?))
     }
 
-    /// Those for the very same scopes among them, and whichever are looked for in the same place.
-    pub(super) fn same<'a>(
-        &'a self,
-        key: &'a PartitionKey,
-        scopes: &ScopeSet,
-    ) -> impl Iterator<Item = Held<'a>> {
-        self.places(key, digest(key, scopes))
-            .filter_map(|place| self.held(self.slot(place)?))
+    /// The one for these very scopes.
+    pub(super) fn exact(&self, key: &PartitionKey, scopes: &ScopeSet) -> Option<Held<'_>> {
+        self.held(self.slot(self.place(key, scopes)?)?)
     }
 
     /// All tokens of this key. It goes through those of all keys.
     pub(super) fn all_of<'a>(&'a self, key: &'a PartitionKey) -> impl Iterator<Item = Held<'a>> {
         let of = key.of_tokens().into_iter();
         let slots = of.flat_map(move |of| {
-            let mine = move |slot: &&Slot| self.is_of(slot, of, key.tenant());
+            let mine = move |slot: &&Slot| self.kin(slot, of, key.tenant()).is_some();
             self.slots.iter().filter(mine)
         });
         slots.filter_map(|slot| self.held(slot))
@@ -137,8 +133,12 @@ impl Tokens {
 
     /// Puts one in the place of that for the very same scopes.
     pub(super) fn put(&mut self, key: &PartitionKey, entry: &Entry) {
-        self.remove(key, &entry.about.scopes);
+        let before = self.place(key, &entry.about.scopes);
+        // What both have in common stays where it is.
         let _ = self.add(key, entry);
+        if let Some(place) = before {
+            self.take(place);
+        }
     }
 
     fn add(&mut self, key: &PartitionKey, entry: &Entry) -> Option<()> {
@@ -174,24 +174,14 @@ impl Tokens {
                 hash(hashes, at(slots, *place).map_or(0, |slot| slot.digest))
             });
         self.link(place, second(&entry.issued));
-        self.shares.add(tenant_number(key.tenant(), &of.tenant));
+        if let Some(shares) = &mut self.shares {
+            shares.add(tenant_number(key.tenant(), &of.tenant));
+        }
         self.bytes = self
             .bytes
             .saturating_add(size)
             .saturating_add(Self::size(&entry.issued));
         Some(())
-    }
-
-    /// Lets go of the one for these very scopes.
-    pub(super) fn remove(&mut self, key: &PartitionKey, scopes: &ScopeSet) {
-        let same = |place: &u32| {
-            let kin = self.slot(*place).and_then(|slot| self.kins.get(slot.kin));
-            kin.is_some_and(|kin| kin.about.scopes == *scopes)
-        };
-        let held = self.places(key, digest(key, scopes)).find(same);
-        if let Some(place) = held {
-            self.take(place);
-        }
     }
 
     /// Lets go of the one that ends first.
@@ -210,10 +200,21 @@ impl Tokens {
     }
 
     /// How many tokens the largest crowd has, where the one that ends first is of none.
-    pub(super) fn crowd(&self) -> Option<usize> {
-        let largest = self.shares.largest_crowd(self.len())?;
+    pub(super) fn crowd(&mut self) -> Option<usize> {
+        let all = self.len();
+        let largest = self.counted_shares().largest_crowd(all)?;
         let first = self.slot(self.first()?)?;
         (!self.is_of_a_crowd(first)).then_some(largest)
+    }
+
+    fn counted_shares(&mut self) -> &Shares {
+        let counted = self.shares.take().unwrap_or_else(|| {
+            let mut shares = Shares::default();
+            let tenants = self.slots.iter().filter_map(|slot| self.tenant_of(slot));
+            tenants.for_each(|tenant| shares.add(tenant));
+            shares
+        });
+        self.shares.insert(counted)
     }
 
     fn first(&self) -> Option<u32> {
@@ -235,11 +236,14 @@ impl Tokens {
     }
 
     fn is_of_a_crowd(&self, slot: &Slot) -> bool {
-        let kin = self.kins.get(slot.kin).filter(|_| slot.issued.is_some());
-        kin.is_some_and(|kin| {
-            let tenant = tenant_number(slot.tenant, &kin.key.tenant);
-            self.shares.is_crowd(tenant, self.len())
-        })
+        let counted = self.shares.as_ref().zip(self.tenant_of(slot));
+        counted.is_some_and(|(shares, tenant)| shares.is_crowd(tenant, self.len()))
+    }
+
+    /// The number by which its tenant is counted, if anything is held here.
+    fn tenant_of(&self, slot: &Slot) -> Option<u64> {
+        let kin = self.kins.get(slot.kin).filter(|_| slot.issued.is_some())?;
+        Some(tenant_number(slot.tenant, &kin.key.tenant))
     }
 
     /// How many bytes one takes, besides what it has in common with others.
@@ -252,17 +256,16 @@ impl Tokens {
             return;
         };
         let (kin, digest, second) = (slot.kin, slot.digest, slot.second());
+        let tenant = self.tenant_of(slot);
         self.unlink(place, second);
         let hash = hash(&self.hashes, digest);
         if let Ok(held) = self.index.find_entry(hash, |other| *other == place) {
             held.remove();
         }
-        let held = self.slot(place).zip(self.kins.get(kin));
-        let tenant = held.map(|(slot, kin)| tenant_number(slot.tenant, &kin.key.tenant));
         if let Some(issued) = self.slot_mut(place).and_then(|slot| slot.issued.take()) {
-            tenant
-                .into_iter()
-                .for_each(|tenant| self.shares.take(tenant));
+            if let Some((shares, tenant)) = self.shares.as_mut().zip(tenant) {
+                shares.take(tenant);
+            }
             self.free.push(place);
             let freed = self.kins.let_go(kin).saturating_add(Self::size(&issued));
             self.bytes = self.bytes.saturating_sub(freed);
@@ -301,6 +304,17 @@ impl Tokens {
         }
     }
 
+    fn place(&self, key: &PartitionKey, scopes: &ScopeSet) -> Option<u32> {
+        let (of, tenant) = (key.of_tokens()?, key.tenant());
+        let digest = digest(key, scopes);
+        let same = |place: &u32| {
+            let slot = self.slot(*place).filter(|slot| slot.digest == digest);
+            let kin = slot.and_then(|slot| self.kin(slot, of, tenant));
+            kin.is_some_and(|kin| kin.about.scopes == *scopes)
+        };
+        self.index.find(hash(&self.hashes, digest), same).copied()
+    }
+
     fn places<'a>(
         &'a self,
         key: &'a PartitionKey,
@@ -311,14 +325,17 @@ impl Tokens {
         self.index.iter_hash(hash).copied().filter(move |place| {
             let slot = self.slot(*place);
             // The index tells apart by a few bits of the hash alone.
-            slot.zip(of)
-                .is_some_and(|(slot, of)| slot.digest == digest && self.is_of(slot, of, tenant))
+            slot.zip(of).is_some_and(|(slot, of)| {
+                slot.digest == digest && self.kin(slot, of, tenant).is_some()
+            })
         })
     }
 
-    fn is_of(&self, slot: &Slot, key: &TokenKey, tenant: TenantId) -> bool {
-        let kin = self.kins.get(slot.kin);
-        slot.tenant == tenant && kin.is_some_and(|kin| kin.is_of(key, tenant.rest(&key.tenant)))
+    /// The kin of a token, if that is of this key.
+    #[inline]
+    fn kin(&self, slot: &Slot, key: &TokenKey, tenant: TenantId) -> Option<&Kin> {
+        let kin = self.kins.get(slot.kin).filter(|_| slot.tenant == tenant)?;
+        kin.is_of(key, tenant.rest(&key.tenant)).then_some(kin)
     }
 
     fn slot(&self, place: u32) -> Option<&Slot> {

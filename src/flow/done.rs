@@ -2,7 +2,7 @@
 
 use crate::cache::Held;
 use crate::error::Error;
-use crate::metadata::{CacheOutcome, Metadata};
+use crate::metadata::{CacheOutcome, Facts, Metadata};
 use crate::plan::Plan;
 use crate::time::Now;
 use crate::token::AccessToken;
@@ -35,13 +35,12 @@ pub(super) fn granted(token: AccessToken) -> Step {
 
 /// A hit. A PoP token goes out with the certificate that it was stored with, not with one that was offered (rule 10).
 pub(super) fn remembered(flow: &Flow, held: Held<'_>, now: Now) -> Step {
-    let metadata = Metadata {
+    let facts = Facts {
         correlation_id: flow.decided().correlation_id,
-        region: *held.region,
         cache: CacheOutcome::Hit,
-        ..flow.metadata(now)
+        ..flow.facts(now)
     };
-    let token = AccessToken::remembered(held, metadata, now);
+    let token = AccessToken::remembered(held, Metadata::new(*held.region, facts), now);
     Step::Done(Done {
         renewal: token.renewal_due.then(|| flow.plan.renewing()),
         result: Ok(token),

@@ -1,13 +1,15 @@
 //! What proves the client in one attempt: made once, judged once, and handed on whole (rules 3 and 16).
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::authority::Tenant;
 use crate::cache::{PartitionKey, TokenKind};
 use crate::certificate::{Certificate, CertificateChain};
 use crate::credential::check_assertion;
 use crate::error::{Code, Error, Failure};
-use crate::plan::{CertificateUse, Proof, Reading, Way};
+use crate::plan::{CertificateUse, OwnUrls, Plan, Proof, Reading, Way};
 use crate::request::Grant;
 use crate::secret::Secret;
 use crate::time::Now;
@@ -70,31 +72,19 @@ impl ClientAssertion {
 /// assert_eq!(ask.asked_for().tenant(), Some("contoso.com"));
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone)]
 pub struct ProviderContext {
-    client_id: String,
-    tenant: Option<String>,
-    authority: String,
-    token_endpoint: String,
-    capabilities: Vec<String>,
-    claims: Option<String>,
-    fmi_path: Option<String>,
+    /// Nearly everything is in it already.
+    plan: Plan,
+    own: Arc<OwnUrls>,
     correlation_id: Uuid,
 }
 
 impl ProviderContext {
     pub(super) fn of(flow: &Flow) -> Self {
-        let decided = flow.decided();
-        let configuration = flow.plan.configuration();
-        let tenant = decided.tenant.as_ref();
         Self {
-            client_id: configuration.id.clone(),
-            tenant: tenant.map(|tenant| tenant.as_str().to_owned()),
-            authority: configuration.authority.url(tenant),
-            token_endpoint: configuration.authority.own_token_endpoint(tenant),
-            capabilities: configuration.capabilities.clone(),
-            claims: decided.request.claims.clone(),
-            fmi_path: decided.request.assertion_fmi_path.clone(),
+            plan: flow.plan.clone(),
+            own: flow.plan.own_urls(),
             correlation_id: flow.correlation_id(),
         }
     }
@@ -102,43 +92,44 @@ impl ProviderContext {
     /// The application (client) id.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        &self.client_id
+        &self.plan.configuration().id
     }
 
     /// The tenant that the request uses, if this kind of authority has tenants.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
-        self.tenant.as_deref()
+        self.plan.decided().tenant.as_ref().map(Tenant::as_str)
     }
 
     /// The authority's URL for that tenant.
     #[must_use]
     pub fn authority(&self) -> &str {
-        &self.authority
+        &self.own.authority
     }
 
     /// The authority's own token endpoint for that tenant, plain and without a region: an audience that stays the same.
     #[must_use]
     pub fn token_endpoint(&self) -> &str {
-        &self.token_endpoint
+        &self.own.token_endpoint
     }
 
     /// The client's capabilities.
     #[must_use]
     pub fn capabilities(&self) -> &[String] {
-        &self.capabilities
+        &self.plan.configuration().capabilities
     }
 
     /// The claims as the caller wrote them, not merged with the capabilities.
     #[must_use]
     pub fn claims(&self) -> Option<&str> {
-        self.claims.as_deref()
+        self.plan.decided().request.claims.as_deref()
     }
 
     /// The request's `assertion_fmi_path`.
     #[must_use]
     pub fn fmi_path(&self) -> Option<&str> {
-        self.fmi_path.as_deref()
+        let request = &self.plan.decided().request;
+        request.assertion_fmi_path.as_deref()
     }
 
     /// The request's correlation id.
@@ -148,12 +139,27 @@ impl ProviderContext {
     }
 }
 
+impl PartialEq for ProviderContext {
+    /// Whether a provider is told the same.
+    fn eq(&self, other: &Self) -> bool {
+        self.client_id() == other.client_id()
+            && self.tenant() == other.tenant()
+            && self.own == other.own
+            && self.capabilities() == other.capabilities()
+            && self.claims() == other.claims()
+            && self.fmi_path() == other.fmi_path()
+            && self.correlation_id == other.correlation_id
+    }
+}
+
+impl Eq for ProviderContext {}
+
 impl fmt::Debug for ProviderContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProviderContext")
-            .field("client_id", &self.client_id)
-            .field("token_endpoint", &self.token_endpoint)
-            .field("correlation_id", &self.correlation_id)
+            .field("client_id", &self.client_id())
+            .field("token_endpoint", &self.token_endpoint())
+            .field("correlation_id", &self.correlation_id())
             .finish_non_exhaustive()
     }
 }

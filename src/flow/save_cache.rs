@@ -136,11 +136,11 @@ impl SaveCache {
     pub fn resume(self, _saved: Result<(), Failure>, now: Now) -> Step {
         match self.then {
             Then::RefreshToken(entry, mut token, began) => {
-                token.metadata.total = now.since(began);
+                token.metadata = token.metadata.taking(now.since(began));
                 access_token(entry, token, began)
             }
             Then::Granted(mut token, began) => {
-                token.metadata.total = now.since(began);
+                token.metadata = token.metadata.taking(now.since(began));
                 done::granted(token)
             }
             Then::Region(flow, held, settled) => discover_region::settle(flow, held, settled, now),

@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Failure, FailureKind};
 use crate::plan::{Reading, Way};
 use crate::request::Grant;
 use crate::secret::{Body, Secret};
-use crate::time::{Now, Span};
+use crate::time::{Now, Span, nanos};
 use crate::token::{AccessToken, TokenSource};
 use crate::wire::form::Form;
 use crate::wire::retry_after;
@@ -303,8 +303,8 @@ impl SendRequest {
             issued: Arc::clone(&entry.issued),
             kind: decided.kind,
             source: TokenSource::Network,
-            expires_in: life,
-            expires_at: now.wall().saturating_add(life),
+            expires_in: nanos(life),
+            expires_at: now.wall_nanos().saturating_add(nanos(life)),
             renewal_due: false,
             refresh_token: granted.refresh_token,
             metadata: flow.metadata(now),

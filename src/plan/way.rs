@@ -26,11 +26,28 @@ pub(crate) struct Way {
 
 /// The ways that need no answer from outside: those of a region that is known without asking.
 pub(crate) struct Ways {
+    own: Arc<OwnUrls>,
     plain: Option<Result<Way, Error>>,
     mtls: Option<Result<Way, Error>>,
 }
 
+/// The authority's own URLs, which stay the same wherever requests go: what a provider is told.
+#[derive(Eq, PartialEq)]
+pub(crate) struct OwnUrls {
+    pub(crate) authority: String,
+    pub(crate) token_endpoint: String,
+}
+
 impl Decided {
+    fn own_urls(&self) -> OwnUrls {
+        let authority = &self.client.configuration().authority;
+        let tenant = self.tenant.as_ref();
+        OwnUrls {
+            authority: authority.url(tenant),
+            token_endpoint: authority.own_token_endpoint(tenant),
+        }
+    }
+
     /// The way by the closed table of hosts (rule 7).
     pub(crate) fn way(&self, mtls: bool, region: Option<&Region>) -> Result<Way, Error> {
         let configuration = self.client.configuration();
@@ -93,6 +110,7 @@ impl Plan {
         };
         let way = |mtls| decided.way(mtls, region.as_ref());
         let ways = Ways {
+            own: Arc::new(decided.own_urls()),
             plain: decided.proof.may_be_plain().then(|| way(false)),
             mtls: decided.proof.may_bind().then(|| way(true)),
         };
@@ -100,6 +118,12 @@ impl Plan {
             ways: Some(Arc::new(ways)),
             ..self
         }
+    }
+
+    /// Those that were worked out, or that are now.
+    pub(crate) fn own_urls(&self) -> Arc<OwnUrls> {
+        let ready = self.ways.as_ref().map(|ways| Arc::clone(&ways.own));
+        ready.unwrap_or_else(|| Arc::new(self.decided.own_urls()))
     }
 
     /// The way that was worked out, or that is now.

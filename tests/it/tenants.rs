@@ -149,6 +149,8 @@ fn run09_a_crowd_that_has_ended_is_none() {
             2_000 + number,
         );
     }
+    // It would go first as well. Whoever asks has it counted.
+    assert_eq!((script.memory.len(), script.memory.crowd()), (100, None));
     script.pass(seconds(401));
     for number in 50..110 {
         fetch(

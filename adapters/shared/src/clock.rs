@@ -17,14 +17,14 @@ use entra_proto::{Environment, Now, Seed};
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
-    /// The same moment by the kernel's coarse clock, in nanoseconds.
+    /// A tick before the same moment, by the kernel's coarse clock and in nanoseconds.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     coarse_origin: u64,
 }
 
-/// How far behind the kernel's coarse clocks may be: a tick, and the slowest kernels tick 100 times a second.
+/// How far behind the kernel's coarse clocks may be, in nanoseconds: a tick, and the slowest kernels tick 100 times a second.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const TICK: Duration = Duration::from_millis(10);
+const TICK: u64 = 10_000_000;
 
 /// What one of the kernel's coarse clocks says, in nanoseconds.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -43,7 +43,7 @@ impl Clock {
         Self {
             origin: Instant::now(),
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            coarse_origin: coarse(rustix::time::ClockId::MonotonicCoarse),
+            coarse_origin: coarse(rustix::time::ClockId::MonotonicCoarse).saturating_sub(TICK),
         }
     }
 
@@ -55,7 +55,7 @@ impl Clock {
     pub fn about_now(&self) -> Now {
         use rustix::time::ClockId::{MonotonicCoarse, RealtimeCoarse};
         let monotonic = coarse(MonotonicCoarse).saturating_sub(self.coarse_origin);
-        Now::from_nanos(coarse(RealtimeCoarse), monotonic).after(TICK)
+        Now::from_nanos(coarse(RealtimeCoarse).saturating_add(TICK), monotonic)
     }
 
     /// What both clocks say: this system has none that cost less.

@@ -29,7 +29,7 @@ use crate::sync::{Mutex, MutexGuard, PARTS, PoisonError};
 /// ```
 #[derive(Debug)]
 pub struct Parts {
-    parts: Vec<Part>,
+    parts: Box<[Part; PARTS]>,
     /// Locked by whoever changes what is remembered, and before its part: so whoever counts never sees more than the bounds allow.
     sizes: Mutex<Sizes>,
     limits: Limits,
@@ -68,7 +68,7 @@ impl Parts {
     pub fn new(limits: Limits) -> Self {
         let part = |_| Part(Mutex::new(Memory::new(limits)));
         Self {
-            parts: (0..PARTS).map(part).collect(),
+            parts: Box::new(std::array::from_fn(part)),
             sizes: Mutex::new(Sizes {
                 parts: vec![Size::default(); PARTS],
                 entries: 0,

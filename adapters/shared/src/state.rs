@@ -130,10 +130,10 @@ impl<W: Wake> State<W> {
         if self.is_observed() {
             return None;
         }
-        let token = self.memory.hit(plan, self.clock.about_now())?;
+        let hit = self.memory.hit(plan, self.clock.about_now());
         match &self.settings.metrics {
-            None => Some(token),
-            Some(_) => self.measured(Ok(token)).ok(),
+            None => hit,
+            Some(_) => self.measured(Ok(hit?)).ok(),
         }
     }
 
