@@ -165,8 +165,9 @@ impl Run {
     fn markdown(&self) -> String {
         let mut text = "# Performance\n\n\
             Written by `cargo run -p entra-bench --release -- report`, all in one run: do not edit. Times are medians of batches in which the\n\
-            contenders took turns; a ratio holds within the run, a time only on the machine. Counts of instructions (valgrind), allocations\n\
-            and requests hold anywhere.\n\n"
+            contenders took turns; a ratio holds within the run, a time only on the machine. Counts of instructions, allocations and requests\n\
+            hold anywhere. Instructions are counted by valgrind, under which a processor has no instructions for SHA-256, and which leaves out\n\
+            the part of the kernel that tells the time.\n\n"
             .to_owned();
         for line in machine::described() {
             text.push_str(&format!("- {line}\n"));
