@@ -28,7 +28,9 @@ pub struct Allocations {
 pub struct Counted {
     /// Of each subject, with one entry.
     pub allocations: BTreeMap<String, Allocations>,
-    /// Bytes held for each entry of a memory, without the token's text, by the number of entries.
+    /// Bytes that a client holds which remembers nothing.
+    pub empty: f64,
+    /// Bytes held besides for each entry of a memory, without the token's text, by the number of entries.
     pub per_entry: Vec<(usize, f64)>,
 }
 
@@ -49,9 +51,16 @@ pub fn allocations(of: &StatsAlloc<System>, name: &str, entries: usize) -> Alloc
     }
 }
 
-/// How many bytes a memory holds for each of so many entries besides the token's text, each in a tenant of its own.
+/// How many bytes a memory holds for each of so many entries besides the token's text, each in a tenant of its own. Without what it holds
+/// with no entry in it.
 #[must_use]
 pub fn per_entry(of: &StatsAlloc<System>, entries: usize) -> f64 {
+    (held(of, entries) - held(of, 0)) / entries as f64 - TEXT as f64
+}
+
+/// How many bytes a client holds that remembers so many tokens.
+#[must_use]
+pub fn held(of: &StatsAlloc<System>, entries: usize) -> f64 {
     let region = Region::new(of);
     let mut driver = Driver::remembering(0..entries, TEXT);
     // What was made for the last flow goes before it is looked at.
@@ -59,7 +68,7 @@ pub fn per_entry(of: &StatsAlloc<System>, entries: usize) -> f64 {
     let change = region.change();
     let held = change.bytes_allocated as f64 - change.bytes_deallocated as f64;
     drop(driver);
-    held / entries as f64 - TEXT as f64
+    held
 }
 
 /// Runs the counting binary.

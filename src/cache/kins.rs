@@ -128,7 +128,11 @@ impl TenantId {
 impl Kin {
     /// Whether it is of this key, whose tenant is as [`TenantId::rest`] leaves it.
     pub(super) fn is_of(&self, key: &TokenKey, named: &str) -> bool {
-        self.key.tenant == named && self.key.is_same_but_tenant(key)
+        let held = &self.key.tenant;
+        // Most are empty, and comparing no bytes costs more than all the rest: the address of an empty text is no memory's, and processors
+        // that load under a mask take a hundred nanoseconds to find out that they need not.
+        let same_name = held.len() == named.len() && (named.is_empty() || held == named);
+        same_name && self.key.is_same_but_tenant(key)
     }
 
     fn size(&self) -> usize {

@@ -6,7 +6,7 @@
 
 use std::alloc::System;
 
-use entra_bench::counts::{Counted, allocations, per_entry};
+use entra_bench::counts::{Counted, allocations, held, per_entry};
 use entra_bench::subjects::KINDS;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -26,6 +26,7 @@ fn main() {
             .iter()
             .map(|kind| (kind.name.to_owned(), allocations(ALLOCATOR, kind.name, 1)))
             .collect(),
+        empty: held(ALLOCATOR, 0),
         per_entry: sizes
             .iter()
             .map(|entries| (*entries, per_entry(ALLOCATOR, *entries)))

@@ -24,6 +24,8 @@ pub(super) fn memory(run: &mut Run) {
             Row::of(what, format!("{} B", short(*bytes))).at_most(*bytes, 140.0, " B")
         })
         .collect();
+    let empty = format!("{} B", plain(run.counted.empty));
+    rows.push(Row::of("a client that remembers nothing", empty));
     let (tenants, mebibytes) = (run.scale.tenants, run.scale.mebibytes);
     run.progress(&format!("{tenants} tenants within {mebibytes} MiB"));
     match resident(tenants, mebibytes) {
@@ -53,7 +55,7 @@ pub(super) fn memory(run: &mut Run) {
     run.sections.push(Section {
         title: "Memory",
         text: "Bytes as the allocator was asked for them. The numbers of entries are round ones, and those just past which the tables of the\n\
-               standard library grow, where the most of them is empty."
+               standard library grow, where the most of them is empty. What a client holds without any entry is in a row of its own."
             .to_owned(),
         rows,
         plots: Vec::new(),
