@@ -133,8 +133,9 @@ pub(super) fn connections(run: &mut Run) {
     run.sections.push(Section {
         title: "Connections",
         text: "PoP tokens through `entra-tokio`, past the cache, beside a bare POST by reqwest of the same body and headers to the same server in\n\
-               the same process. *New certificate*: its PEM read, a connection with its full handshake made, and one token fetched. The bare client\n\
-               is made for it with a configuration of rustls whose verifier is shared, as good as it gets."
+               the same process. *Kept connection*: `HeldSource::remembered`, its plan made beforehand as the bare request is. *New certificate*: its\n\
+               PEM read, a connection with its full handshake made, and one token fetched. The bare client is made for it with a configuration of\n\
+               rustls whose verifier is shared, as good as it gets."
             .to_owned(),
         rows: vec![
             row("kept connection", measured.kept, measured.kept_bare, 1.10),
