@@ -314,5 +314,6 @@ mod tests {
         let chained =
             Certificate::parse(CertificateChain::new(der()).intermediates(vec![vec![1]])).unwrap();
         assert_eq!(alone, chained);
+        assert_ne!(example(1), example(2));
     }
 }

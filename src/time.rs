@@ -213,6 +213,11 @@ mod tests {
     }
 
     #[test]
+    fn both_clocks_are_shown() {
+        assert_eq!(format!("{:?}", at(3, 5)), "Now { wall: 3s, monotonic: 5s }");
+    }
+
+    #[test]
     fn t11_setting_the_wall_clock_makes_nothing_younger() {
         let span = Span::new(at(1_000, 10), SECOND * 100);
         for (wall, began) in [(1_040, 1_000), (500, 460), (5_000, 1_000), (20, 0)] {

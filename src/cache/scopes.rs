@@ -61,3 +61,16 @@ impl Hash for ScopeSet {
         self.scopes.hash(state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Flights are kept in tables by them: were all hashes one, each look-up would go through all flights.
+    #[test]
+    fn sets_of_several_scopes_have_hashes_of_their_own() {
+        let hash = |scopes: [&str; 2]| digest(&ScopeSet::of(scopes));
+        assert_eq!(hash(["a", "B"]), hash(["b", "A"]));
+        assert_ne!(hash(["a", "b"]), hash(["a", "c"]));
+    }
+}

@@ -89,6 +89,20 @@ impl ProviderContext {
         }
     }
 
+    /// All of it.
+    fn told(&self) -> ([Option<&str>; 7], &[String]) {
+        let texts = [
+            Some(self.client_id()),
+            self.tenant(),
+            Some(self.authority()),
+            Some(self.token_endpoint()),
+            self.claims(),
+            self.fmi_path(),
+            Some(self.correlation_id()),
+        ];
+        (texts, self.capabilities())
+    }
+
     /// The application (client) id.
     #[must_use]
     pub fn client_id(&self) -> &str {
@@ -142,13 +156,7 @@ impl ProviderContext {
 impl PartialEq for ProviderContext {
     /// Whether a provider is told the same.
     fn eq(&self, other: &Self) -> bool {
-        self.client_id() == other.client_id()
-            && self.tenant() == other.tenant()
-            && self.own == other.own
-            && self.capabilities() == other.capabilities()
-            && self.claims() == other.claims()
-            && self.fmi_path() == other.fmi_path()
-            && self.correlation_id == other.correlation_id
+        self.told() == other.told()
     }
 }
 

@@ -32,7 +32,6 @@ pub(crate) struct Ways {
 }
 
 /// The authority's own URLs, which stay the same wherever requests go: what a provider is told.
-#[derive(Eq, PartialEq)]
 pub(crate) struct OwnUrls {
     pub(crate) authority: String,
     pub(crate) token_endpoint: String,

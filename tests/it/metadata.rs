@@ -263,6 +263,28 @@ fn a_hit_took_what_its_look_took() {
     assert_eq!(durations(&script.run(&plan)), [5, 0, 3]);
 }
 
+/// The service knows nothing of a hit; so it goes by the caller's own id or by none, on the short way as well.
+#[test]
+fn a_hit_goes_by_the_callers_own_id() {
+    let client = client(secret());
+    let id = "33333333-3333-3333-3333-333333333333";
+    let mut script = Script::new();
+    script.run(&plan(bearer(), &client));
+    for (request, named) in [(bearer(), None), (bearer().correlation_id(id), Some(id))] {
+        let plan = plan(request, &client);
+        let short = script.memory.hit(&plan, script.now).expect("a hit");
+        assert_eq!(short.correlation_id(), named);
+        let run = script.run(&plan);
+        assert_eq!(metadata(&run).correlation_id(), named);
+        assert_eq!(metadata(&run), short.metadata());
+        let shown = format!("{:?}", short.metadata());
+        assert!(
+            shown.contains("Hit") && shown.contains(named.unwrap_or("None")),
+            "{shown}"
+        );
+    }
+}
+
 /// RUN-03: whoever waited sent nothing, and waited; the id is that of the flow that failed, which the service's logs know.
 #[test]
 fn run03_whoever_waited_tells_its_own_flow_and_the_leaders_id() {

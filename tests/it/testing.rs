@@ -86,8 +86,16 @@ fn authorities_are_of_every_kind_and_clients_of_every_policy() {
         ["Discover", "Named", "Unset"].map(str::to_owned).into()
     );
     let default = Environment::default();
-    let environments = drawn(100, environments());
-    assert!(environments.contains(&default) && environments.iter().any(|other| *other != default));
+    let environments = drawn(300, environments());
+    assert!(environments.contains(&default));
+    for says in [
+        "region_name: Some",
+        "force_region: Some",
+        "disable_region: true",
+    ] {
+        let says = |other: &Environment| format!("{other:?}").contains(says);
+        assert!(environments.iter().any(says));
+    }
     let clients = drawn(300, clients());
     for region in ["eastus", "westus3"] {
         let is = |client: &Client| client.region().is_some_and(|own| own.as_str() == region);
@@ -180,6 +188,63 @@ fn scripts_lead_through_every_step_and_to_every_sort_of_end() {
     assert_eq!(seen.len(), 3 + 5 + 5 + 8, "{seen:?}");
     assert_eq!(sources.len(), 2);
     assert!(codes.len() >= 25, "{} codes: {codes:?}", codes.len());
+}
+
+#[test]
+fn an_answerer_remembers_and_grants_what_it_is_asked_for() {
+    let seed = || Seed::from_bytes(SEED);
+    let mut world = Answerer::new(Script::default());
+    assert!(world.run(secret_plan(), seed()).result().is_ok());
+    assert_eq!(world.memory().len(), 1);
+    *world.memory_mut() = Memory::default();
+    assert!(world.memory().is_empty());
+
+    let authority = "https://login.microsoftonline.com/contoso.com";
+    let client = Client::builder("app", authority, Credential::certificate_provider())
+        .region(RegionSource::Named("eastus".to_owned()))
+        .build()
+        .expect("a client");
+    let mut token = |request: TokenRequest| {
+        let plan = request.plan(&client).expect("a plan");
+        let token = world.run(plan, seed()).into_result();
+        token.expect("a token")
+    };
+    let request = || TokenRequest::for_app(["scope"]);
+    assert_eq!(token(request()).token_type(), TokenKind::Bearer);
+    let bound = token(request().proof_of_possession());
+    assert_eq!(bound.token_type(), TokenKind::MtlsPop);
+    assert!(bound.binding_certificate().is_some());
+    for user in ["user-1.home-1", "user-2.home-1"] {
+        let known = Secret::new(format!("{CANARY}-{user}"));
+        let token = token(TokenRequest::refreshing(known, ["scope"]));
+        assert_eq!(token.account().map(Account::home_id), Some(user));
+    }
+}
+
+#[test]
+fn scripts_take_time_unless_they_are_to_take_none_and_memories_may_fail() {
+    let takes_time = |script: Script| {
+        let mut world = Answerer::new(script);
+        let begun = world.now();
+        (0..20).for_each(|_| drop(world.turn()));
+        world.now() != begun
+    };
+    let forgets = |script: Script| {
+        let mut world = Answerer::new(script);
+        let done = world.run(secret_plan(), Seed::from_bytes(SEED));
+        done.result().is_ok() && world.memory().is_empty()
+    };
+    let scripts = drawn(1_000, scripts());
+    assert!(scripts.iter().cloned().any(takes_time));
+    assert!(!scripts.iter().cloned().map(Script::at_once).any(takes_time));
+    // Else all but the delays stays as it is.
+    let begins = |script: &Script| Answerer::new(script.clone()).now();
+    assert!(
+        scripts
+            .iter()
+            .all(|script| begins(&script.clone().at_once()) == begins(script))
+    );
+    assert!(scripts.iter().cloned().any(forgets));
 }
 
 proptest! {

@@ -247,6 +247,33 @@ fn a_pair_with_an_unusable_certificate_is_refused() {
 
 /// IMP-18: rule 3.
 #[test]
+fn what_providers_are_told_is_the_same_only_if_all_of_it_is() {
+    let of = |capabilities: &[&str]| {
+        let credential = Credential::signed_assertion_provider();
+        in_region(
+            builder(credential).capabilities(capabilities.iter().copied()),
+            "westus3",
+        )
+    };
+    let (plain, capable) = (of(&[]), of(&["cp1"]));
+    let id = |digit: char| digit.to_string().repeat(8) + "-3333-3333-3333-333333333333";
+    let request = || bearer().correlation_id(id('1'));
+    let told = |client: &Client, request| run(Script::new(), request, client).asked.remove(0);
+    let same = told(&plain, request());
+    assert_eq!(same, told(&plain, request()));
+    let claims = r#"{"access_token":{"nbf":{"essential":true}}}"#;
+    for (client, request) in [
+        (&capable, request()),
+        (&plain, request().tenant("fabrikam.com")),
+        (&plain, request().claims(claims)),
+        (&plain, request().assertion_fmi_path("a/path")),
+        (&plain, request().correlation_id(id('2'))),
+    ] {
+        assert_ne!(same, told(client, request));
+    }
+}
+
+#[test]
 fn every_call_of_the_provider_is_told_the_same() {
     let builder = builder(Credential::signed_assertion_provider()).capabilities(["cp1"]);
     let client = in_region(builder, "westus3");
