@@ -7,6 +7,7 @@ use crate::authority::Authority;
 use crate::credential::{CheckedCredential, Credential, Needs};
 use crate::error::{Code, Error};
 use crate::region::{Environment, Region, RegionChoice, RegionPolicy, RegionSource};
+use crate::wire::headers::Headers;
 
 /// Who asks for tokens, and how: cheap to clone, without keys and without callbacks.
 ///
@@ -37,6 +38,7 @@ pub(crate) struct Configuration {
     pub(crate) listed: bool,
     pub(crate) instance_discovery: bool,
     pub(crate) known_authorities: Vec<String>,
+    pub(crate) headers: Headers,
 }
 
 /// Whether a Bearer token that came over mutual TLS serves whatever the certificate (rule 10).
@@ -284,6 +286,7 @@ impl ClientBuilder {
             listed,
             instance_discovery: self.instance_discovery,
             known_authorities: self.known_authorities,
+            headers: Headers::new(),
         })))
     }
 }

@@ -17,6 +17,7 @@ use crate::region::{RegionChoice, RegionPolicy};
 use crate::request::{Grant, TokenRequest};
 use crate::uuid::Uuid;
 use crate::wire::claims;
+use crate::wire::form::Encoded;
 use crate::wire::json::Json;
 
 mod fields;
@@ -61,7 +62,7 @@ pub(crate) struct Decided {
     /// What the token will be about.
     pub(crate) about: Arc<About>,
     /// As the body has them.
-    pub(crate) scope_text: String,
+    pub(crate) scope_text: Encoded,
     /// As the body has them, capabilities merged.
     pub(crate) claims: Option<String>,
     pub(crate) proof: Proof,

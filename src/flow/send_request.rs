@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, Method, Request, Response, Uri};
 
 use crate::account::{Account, User};
 use crate::cache::{Beside, CacheUpdate, Entry, Issued, Note, PartitionKey, TokenKind};
@@ -23,12 +23,12 @@ use super::material::{Material, Prepared};
 use super::save_cache::After;
 use super::{Attempt, Flow, Step, done, pause, save_cache};
 
-/// RFC 7523 §2.2.
-const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// RFC 7523 §2.2. This and the next two as forms encode them.
+const JWT_BEARER: &str = "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
 /// Entra's own: the assertion is bound to the certificate of the connection.
-const JWT_POP: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-pop";
+const JWT_POP: &str = "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-pop";
 /// The grant of RFC 7523 §2.1, which Entra uses for on-behalf-of.
-const ON_BEHALF_OF: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const ON_BEHALF_OF: &str = "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer";
 
 /// The pause before the second attempt where the service names none, and how much chance adds to it.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -116,7 +116,7 @@ fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
     let mut form = Form::default();
     form.field("client_id", &flow.plan.configuration().id);
     let mut assertion = |kind, assertion| {
-        form.field("client_assertion_type", kind);
+        form.fixed("client_assertion_type", kind);
         form.field("client_assertion", assertion);
     };
     match (material, signed) {
@@ -126,17 +126,17 @@ fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
         (Material::Secret(secret), None) => form.field("client_secret", secret.expose()),
         (Material::Certificate(..), None) => {}
     }
-    form.field("scope", &decided.scope_text);
+    form.encoded("scope", &decided.scope_text);
     form.optional("claims", decided.claims.as_deref());
     match &asked.grant {
-        Grant::ClientCredentials => form.field("grant_type", "client_credentials"),
+        Grant::ClientCredentials => form.fixed("grant_type", "client_credentials"),
         Grant::OnBehalfOf(user_assertion) => {
-            form.field("grant_type", ON_BEHALF_OF);
+            form.fixed("grant_type", ON_BEHALF_OF);
             form.field("assertion", user_assertion.expose());
-            form.field("requested_token_use", "on_behalf_of");
+            form.fixed("requested_token_use", "on_behalf_of");
         }
         Grant::RefreshToken(token) => {
-            form.field("grant_type", "refresh_token");
+            form.fixed("grant_type", "refresh_token");
             form.field("refresh_token", token.expose());
         }
         Grant::AuthorizationCode {
@@ -144,13 +144,13 @@ fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
             redirect_uri,
             verifier,
         } => {
-            form.field("grant_type", "authorization_code");
+            form.fixed("grant_type", "authorization_code");
             form.field("code", code.expose());
             form.field("redirect_uri", redirect_uri);
             form.optional("code_verifier", verifier.as_ref().map(Secret::expose));
         }
         Grant::FederatedUser { assertion, user } => {
-            form.field("grant_type", "user_fic");
+            form.fixed("grant_type", "user_fic");
             form.field("user_federated_identity_credential", assertion.expose());
             match user {
                 User::ObjectId(id) => form.field("user_id", id),
@@ -158,7 +158,7 @@ fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
             }
         }
         Grant::Account(_) => {
-            form.field("grant_type", "refresh_token");
+            form.fixed("grant_type", "refresh_token");
             form.optional(
                 "refresh_token",
                 flow.refresh_token.as_ref().map(Secret::expose),
@@ -167,49 +167,26 @@ fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
     }
     if asked.grant.names_account() {
         // Asks for `client_info`, which names the account that the tokens are remembered for.
-        form.field("client_info", "1");
+        form.fixed("client_info", "1");
     }
     if decided.kind == TokenKind::MtlsPop {
-        form.field("token_type", TokenKind::MtlsPop.as_str());
+        form.fixed("token_type", TokenKind::MtlsPop.as_str());
     }
     form.optional("fmi_path", asked.fmi_path.as_deref());
     for (name, value) in &asked.body_parameters {
-        form.field(name, value);
+        form.other(name, value);
     }
     form.encode()
 }
 
 fn request(flow: &Flow, uri: Uri, body: Body) -> Result<Request<Body>, http::Error> {
-    let id = flow.correlation_id();
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
-    let mut headers = HeaderMap::with_capacity(FIXED_HEADERS.len().saturating_add(1));
-    headers.insert(REQUEST_ID, HeaderValue::from_str(id.as_str())?);
-    for (name, value) in FIXED_HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    *request.headers_mut() = headers;
+    let headers = &flow.plan.configuration().headers;
+    *request.headers_mut() = headers.of(flow.correlation_id().as_str())?;
     Ok(request)
 }
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
-/// What every token request says besides its id. Names that are no text any more, which would be copied for each request.
-const FIXED_HEADERS: [(HeaderName, &str); 6] = [
-    (ACCEPT, "application/json"),
-    (CONTENT_TYPE, "application/x-www-form-urlencoded"),
-    (HeaderName::from_static("return-client-request-id"), "true"),
-    (HeaderName::from_static("x-client-sku"), "entra-proto"),
-    (
-        HeaderName::from_static("x-client-ver"),
-        env!("CARGO_PKG_VERSION"),
-    ),
-    // Tells Entra that it may break a loop with 429 and `Retry-After`.
-    (
-        HeaderName::from_static("x-ms-lib-capability"),
-        "retry-after, h429",
-    ),
-];
 
 impl SendRequest {
     /// The largest answer worth reading, in bytes.

@@ -9,13 +9,13 @@ use crate::client::Configuration;
 use crate::error::{Code, Error, shown};
 use crate::request::{Grant, TokenRequest};
 use crate::uuid::Uuid;
-use crate::wire::form::is_reserved;
+use crate::wire::form::{Encoded, is_reserved};
 
 /// The scopes of a request: what its token is remembered by, what was asked for, and what the body asks for.
 pub(super) struct Scopes {
     pub(super) set: ScopeSet,
     pub(super) target: Arc<str>,
-    pub(super) text: String,
+    pub(super) text: Encoded,
 }
 
 impl TokenRequest {
@@ -40,7 +40,7 @@ impl TokenRequest {
                 }
             }
         }
-        let app_default = format!("{client_id}/.default");
+        let app_default;
         match self.grant {
             Grant::ClientCredentials | Grant::OnBehalfOf(_) | Grant::FederatedUser { .. }
                 if scopes.is_empty() =>
@@ -52,6 +52,7 @@ impl TokenRequest {
             }
             // What MSAL asks for then. Without a name for it, any token of the account would serve.
             Grant::RefreshToken(_) | Grant::Account(_) if scopes.is_empty() => {
+                app_default = format!("{client_id}/.default");
                 scopes.push(&app_default);
             }
             Grant::ClientCredentials
@@ -64,7 +65,7 @@ impl TokenRequest {
         let set = ScopeSet::of(scopes.iter().copied());
         let target: Arc<str> = scopes.join(" ").into();
         if self.grant == Grant::ClientCredentials {
-            let text = target.to_string();
+            let text = Encoded::of(&target);
             return Ok(Scopes { set, target, text });
         }
         // What brings a user's refresh token and ID token (OpenID Connect Core §5.4 and §11), as MSAL asks for it.
@@ -76,7 +77,7 @@ impl TokenRequest {
                 scopes.push(reserved);
             }
         }
-        let text = scopes.join(" ");
+        let text = Encoded::of(&scopes.join(" "));
         Ok(Scopes { set, target, text })
     }
 

@@ -4,6 +4,8 @@
 
 use crate::secret::Body;
 
+use super::bytes::{all_are, is_within};
+
 /// The names that the protocol uses, in forms and in the URLs of token endpoints: no parameter of a caller's own may be one.
 const RESERVED: &[&str] = &[
     "assertion",
@@ -45,14 +47,33 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 #[derive(Default)]
 pub(crate) struct Form<'a> {
     /// The protocol's own fields, which are fewer than this.
-    first: [(Measured<'a>, Measured<'a>); 16],
+    first: [(Measured<'a>, Measured<'a>); 12],
     count: usize,
     more: Vec<(Measured<'a>, Measured<'a>)>,
 }
 
 impl<'a> Form<'a> {
-    pub(crate) fn field(&mut self, name: &'a str, value: &'a str) {
-        let field = (Measured::new(name), Measured::new(value));
+    /// One of the protocol's fields: such a name stays as it is.
+    pub(crate) fn field(&mut self, name: &'static str, value: &'a str) {
+        self.add(Measured::plain(name), Measured::new(value));
+    }
+
+    /// One whose value is the protocol's too, and stays as it is.
+    pub(crate) fn fixed(&mut self, name: &'static str, value: &'static str) {
+        self.add(Measured::plain(name), Measured::plain(value));
+    }
+
+    pub(crate) fn encoded(&mut self, name: &'static str, value: &'a Encoded) {
+        self.add(Measured::plain(name), Measured::plain(&value.0));
+    }
+
+    /// One of the caller's own.
+    pub(crate) fn other(&mut self, name: &'a str, value: &'a str) {
+        self.add(Measured::new(name), Measured::new(value));
+    }
+
+    fn add(&mut self, name: Measured<'a>, value: Measured<'a>) {
+        let field = (name, value);
         match self.first.get_mut(self.count) {
             Some(place) => {
                 *place = field;
@@ -66,7 +87,7 @@ impl<'a> Form<'a> {
         self.first.iter().take(self.count).chain(&self.more)
     }
 
-    pub(crate) fn optional(&mut self, name: &'a str, value: Option<&'a str>) {
+    pub(crate) fn optional(&mut self, name: &'static str, value: Option<&'a str>) {
         if let Some(value) = value {
             self.field(name, value);
         }
@@ -89,6 +110,18 @@ impl<'a> Form<'a> {
     }
 }
 
+/// A value that is sent often, encoded once.
+pub(crate) struct Encoded(String);
+
+impl Encoded {
+    pub(crate) fn of(text: &str) -> Self {
+        let measured = Measured::new(text);
+        let mut bytes = Vec::with_capacity(measured.length);
+        measured.encode(&mut bytes);
+        Self(String::from_utf8(bytes).unwrap_or_default())
+    }
+}
+
 /// A text, and what encoding it takes: gone through once, since an assertion is two kilobytes long.
 #[derive(Clone, Copy, Default)]
 struct Measured<'a> {
@@ -100,18 +133,28 @@ struct Measured<'a> {
 }
 
 impl<'a> Measured<'a> {
-    /// Every byte stays as it is, or becomes three; a blank becomes a plus sign.
     fn new(text: &'a str) -> Self {
-        let others = others(text.as_bytes());
-        let blanks = match others {
-            0 => 0,
-            _ => text.bytes().filter(|byte| *byte == b' ').count(),
+        if all_are(text.as_bytes(), is_plain) {
+            return Self::plain(text);
+        }
+        // Every byte stays as it is, or becomes three; a blank becomes a plus sign.
+        let room = |byte| match byte {
+            b' ' => 1,
+            byte if is_plain(byte) => 1,
+            _ => 3,
         };
-        let escaped = others.saturating_sub(blanks);
         Self {
             text,
-            length: text.len().saturating_add(escaped.saturating_mul(2)),
-            is_plain: others == 0,
+            length: text.bytes().map(room).sum(),
+            is_plain: false,
+        }
+    }
+
+    const fn plain(text: &'a str) -> Self {
+        Self {
+            text,
+            length: text.len(),
+            is_plain: true,
         }
     }
 
@@ -124,7 +167,7 @@ impl<'a> Measured<'a> {
             out.extend_from_slice(rest);
             return;
         }
-        while let Some(place) = rest.iter().position(|byte| !looked_up(*byte)) {
+        while let Some(place) = rest.iter().position(|byte| !is_plain(*byte)) {
             let (plain, other) = rest.split_at(place);
             out.extend_from_slice(plain);
             match other.split_first() {
@@ -144,38 +187,10 @@ impl<'a> Measured<'a> {
 }
 
 /// What stays as it is (WHATWG URL §5.2, as in RFC 6749 appendix B). Without a branch, so that many bytes are judged at once.
-const fn is_plain(byte: u8) -> bool {
-    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-    let digit = byte.wrapping_sub(b'0') < 10;
+fn is_plain(byte: u8) -> bool {
+    let letter = is_within(byte | 0x20, b'a', 26);
+    let digit = is_within(byte, b'0', 10);
     letter | digit | (byte == b'*') | (byte == b'-') | (byte == b'.') | (byte == b'_')
-}
-
-/// The same, of one byte alone.
-fn looked_up(byte: u8) -> bool {
-    const PLAIN: [bool; 256] = {
-        let mut plain = [false; 256];
-        let mut rest: &mut [bool] = &mut plain;
-        let mut byte = 0_u8;
-        while let Some((first, others)) = rest.split_first_mut() {
-            *first = is_plain(byte);
-            byte = byte.wrapping_add(1);
-            rest = others;
-        }
-        plain
-    };
-    PLAIN.get(usize::from(byte)).copied().unwrap_or_default()
-}
-
-/// How many bytes are not plain: 64 at a time, which are counted in a byte, and the rest one by one.
-fn others(text: &[u8]) -> usize {
-    let (chunks, rest) = text.as_chunks::<64>();
-    let among = |chunk: &[u8; 64]| {
-        let count = |sum: u8, byte: &u8| sum.wrapping_add(u8::from(!is_plain(*byte)));
-        usize::from(chunk.iter().fold(0, count))
-    };
-    let among_chunks: usize = chunks.iter().map(among).sum();
-    let among_rest = rest.iter().filter(|byte| !looked_up(**byte)).count();
-    among_chunks.saturating_add(among_rest)
 }
 
 #[cfg(test)]
@@ -202,7 +217,7 @@ mod tests {
         let names: Vec<String> = (0..40).map(|number| format!("n{number}")).collect();
         let mut form = Form::default();
         for name in &names {
-            form.field(name, "v");
+            form.other(name, "v");
         }
         let expected: Vec<String> = names.iter().map(|name| format!("{name}=v")).collect();
         assert_eq!(form.encode().expose(), expected.join("&").as_bytes());

@@ -18,6 +18,7 @@ use crate::world::{self, TEXT};
     reason = "the core uses more of it than is measured"
 )]
 mod wire {
+    pub(super) mod bytes;
     pub(super) mod form;
     pub(super) mod json;
 }
