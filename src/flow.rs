@@ -276,7 +276,7 @@ impl Flow {
     fn correlation_id(&self) -> Uuid {
         self.correlation_id
             .or_else(|| self.decided().correlation_id)
-            .unwrap_or_else(|| self.seed.uuid("correlation id", 0))
+            .unwrap_or_else(|| self.seed.correlation_id())
     }
 
     /// How it went so far.

@@ -156,6 +156,13 @@ impl Seed {
         bytes
     }
 
+    /// What the flow is known by: the first half of the seed as it is, without a hash, since each flow needs one. Everything else is
+    /// derived from both halves, so that whoever sees this one learns nothing of it.
+    pub(crate) fn correlation_id(&self) -> Uuid {
+        let half = self.0.first_chunk().copied().unwrap_or_default();
+        Uuid::random(u128::from_be_bytes(half))
+    }
+
     /// A random UUID for one purpose.
     pub(crate) fn uuid(&self, label: &str, counter: u32) -> Uuid {
         Uuid::random(u128::from_be_bytes(self.derive(label, counter)))
@@ -191,5 +198,19 @@ mod tests {
         assert_eq!(uuid, seed.uuid("jti", 0));
         assert_ne!(uuid, seed.uuid("jti", 1));
         assert_ne!(uuid, seed.uuid("id", 0));
+    }
+
+    #[test]
+    fn whoever_knows_the_correlation_id_knows_nothing_that_is_derived() {
+        let of = |first: u8, last: u8| {
+            let mut bytes = [3; 32];
+            (bytes[0], bytes[31]) = (first, last);
+            Seed::from_bytes(bytes)
+        };
+        let (one, like, other) = (of(0, 0), of(0, 1), of(1, 0));
+        assert_eq!(one.correlation_id(), like.correlation_id());
+        assert_ne!(one.uuid("jti", 0), like.uuid("jti", 0));
+        assert_ne!(one.correlation_id(), other.correlation_id());
+        assert_ne!(one.uuid("jti", 0), other.uuid("jti", 0));
     }
 }

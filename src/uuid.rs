@@ -9,16 +9,24 @@ pub(crate) struct Uuid([u8; 36]);
 impl Uuid {
     /// A random one (version 4, RFC 9562 §5.4) of these bits.
     pub(crate) fn random(bits: u128) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let bits = bits & !(0xf << 76) | (0x4 << 76);
-        let mut left = bits & !(0x3 << 62) | (0x2 << 62);
+        let bits = bits & !(0x3 << 62) | (0x2 << 62);
+        let mut digits = [[0; 2]; 16];
+        for (to, byte) in digits.iter_mut().zip(bits.to_be_bytes()) {
+            *to = [digit(byte >> 4), digit(byte & 0xf)];
+        }
         let mut text = [b'-'; 36];
-        for (place, to) in text.iter_mut().enumerate() {
-            if !is_hyphen(place) {
-                left = left.rotate_left(4);
-                let digit = usize::try_from(left & 0xf).unwrap_or_default();
-                *to = DIGITS.get(digit).copied().unwrap_or_default();
-            }
+        // Where its groups are among the digits, and in the text.
+        for (from, to) in [
+            (0..8, 0..8),
+            (8..12, 9..13),
+            (12..16, 14..18),
+            (16..20, 19..23),
+            (20..32, 24..36),
+        ] {
+            let from = digits.as_flattened().get(from).unwrap_or_default();
+            let to = text.get_mut(to).unwrap_or_default();
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
         }
         Self(text)
     }
@@ -36,6 +44,12 @@ impl Uuid {
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+}
+
+/// Half a byte in lower case. Without a look into a table, so that all of them are made at once.
+fn digit(half: u8) -> u8 {
+    let letter = u8::from(half > 9).wrapping_mul(b'a'.wrapping_sub(b':'));
+    half.wrapping_add(b'0').wrapping_add(letter)
 }
 
 const fn is_hyphen(place: usize) -> bool {
