@@ -160,7 +160,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    fn is(&self, kin: &Kin) -> bool {
+    pub(super) fn is(&self, kin: &Kin) -> bool {
         kin.is_of(self.key, self.named) && kin.about == *self.about && kin.region == *self.region
     }
 

@@ -90,7 +90,10 @@ impl Memory {
     #[must_use]
     pub fn load(&self, load: &LoadCache) -> Partition {
         let key = load.key();
-        Partition::of(self.tokens.of(key, load.scopes()), self.notes.get(key))
+        match key.of_tokens() {
+            Some(_) => Partition::of(self.tokens.of(key, load.scopes()), None),
+            None => Partition::of(std::iter::empty(), self.notes.get(key)),
+        }
     }
 
     /// All that is remembered under `key`. It goes through the tokens of all keys: for whoever looks into a memory, not for flows.
@@ -120,11 +123,9 @@ impl Memory {
         // What nearly everybody gets takes one look; the rest is for others.
         let exact = self.tokens.exact(key, scopes);
         let held = exact
-            .filter(|held| held.issued.serves_as_it_is(now))
-            .or_else(|| {
-                let found = find(self.tokens.of(key, scopes), scopes, wanted, now);
-                found.filter(|held| !held.issued.renewal_is_due(now))
-            })?;
+            .filter(|held| held.issued.serves(wanted, now))
+            .or_else(|| find(self.tokens.for_several(key), scopes, wanted, now))
+            .filter(|held| !held.issued.renewal_is_due(now))?;
         let metadata = decided.hit.in_region(*held.region);
         Some(AccessToken::remembered(held, metadata, now))
     }

@@ -274,7 +274,7 @@ impl Issued {
     }
 
     #[inline]
-    fn serves(&self, wanted: Wanted, now: Now) -> bool {
+    pub(super) fn serves(&self, wanted: Wanted, now: Now) -> bool {
         let alive = self.life.left_nanos(now) > MARGIN;
         alive
             && match wanted {

@@ -58,7 +58,10 @@ impl ScopeSet {
 
 impl Hash for ScopeSet {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.scopes.hash(state);
+        match self.digest {
+            0 => self.scopes.hash(state),
+            digest => state.write_u64(digest),
+        }
     }
 }
 
@@ -72,5 +75,8 @@ mod tests {
         let hash = |scopes: [&str; 2]| digest(&ScopeSet::of(scopes));
         assert_eq!(hash(["a", "B"]), hash(["b", "A"]));
         assert_ne!(hash(["a", "b"]), hash(["a", "c"]));
+        let of_one = |scope| digest(&ScopeSet::of([scope]));
+        assert_eq!(of_one("a"), of_one("A"));
+        assert_ne!(of_one("a"), of_one("b"));
     }
 }

@@ -53,6 +53,11 @@ impl Slot {
     fn second(&self) -> u64 {
         self.issued.as_ref().map_or(0, |issued| second(issued))
     }
+
+    /// The only one of its second, here.
+    fn stand_alone(&mut self, place: u32) {
+        (self.before, self.after) = (place, place);
+    }
 }
 
 fn second(issued: &Issued) -> u64 {
@@ -82,11 +87,19 @@ impl Tokens {
         key: &'a PartitionKey,
         scopes: &ScopeSet,
     ) -> impl Iterator<Item = Held<'a>> + Clone {
-        let (same, several) = (digest(key, scopes), half(key.digest()));
-        let several = (several != same).then(|| self.places(key, several));
-        self.places(key, same)
-            .chain(several.into_iter().flatten())
-            .filter_map(|place| self.held(self.slot(place)?))
+        // One for several is among those.
+        let alone = digest(key, scopes) != half(key.digest());
+        let same = self.exact(key, scopes).filter(|_| alone);
+        same.into_iter().chain(self.for_several(key))
+    }
+
+    /// The tokens of this key that are for several scopes.
+    pub(super) fn for_several<'a>(
+        &'a self,
+        key: &'a PartitionKey,
+    ) -> impl Iterator<Item = Held<'a>> + Clone {
+        let places = self.places(key, half(key.digest()));
+        places.filter_map(|place| self.held(self.slot(place)?))
     }
 
     /// The one for these very scopes.
@@ -134,11 +147,36 @@ impl Tokens {
     /// Puts one in the place of that for the very same scopes.
     pub(super) fn put(&mut self, key: &PartitionKey, entry: &Entry) {
         let before = self.place(key, &entry.about.scopes);
-        // What both have in common stays where it is.
+        if before
+            .and_then(|place| self.renew(place, key, entry))
+            .is_some()
+        {
+            return;
+        }
         let _ = self.add(key, entry);
         if let Some(place) = before {
             self.take(place);
         }
+    }
+
+    /// Puts one where its kin has been: nothing changes but the token and its end.
+    fn renew(&mut self, place: u32, key: &PartitionKey, entry: &Entry) -> Option<()> {
+        let slot = self.slot(place)?;
+        let wanted = Wanted::new(key.of_tokens()?, key.tenant(), entry);
+        self.kins.get(slot.kin).filter(|kin| wanted.is(kin))?;
+        let (from, to) = (slot.second(), second(&entry.issued));
+        let held = self
+            .slot_mut(place)?
+            .issued
+            .replace(Arc::clone(&entry.issued))?;
+        self.unlink(place, from);
+        self.slot_mut(place)?.stand_alone(place);
+        self.link(place, to);
+        self.bytes = self
+            .bytes
+            .saturating_sub(Self::size(&held))
+            .saturating_add(Self::size(&entry.issued));
+        Some(())
     }
 
     fn add(&mut self, key: &PartitionKey, entry: &Entry) -> Option<()> {
