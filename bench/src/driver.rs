@@ -119,12 +119,13 @@ impl Driver {
             return Err(Error::no_randomness());
         };
         let mut turns: Vec<Held<Nobody>> = Vec::new();
-        let mut step = plan.start(seed, self.state.clock().now());
+        let mut now = self.state.clock().now();
+        let mut step = plan.start(seed, now);
         loop {
             step = match step {
                 Step::LoadCache(load) => {
                     let found = self.state.memory().load(&load);
-                    load.resume(Ok(found), self.state.clock().now())
+                    load.resume(Ok(found), now)
                 }
                 Step::TakeTurn(take) => {
                     let turn = match self.state.turns().take(take.key(), || (Nobody, ())) {
@@ -134,35 +135,30 @@ impl Driver {
                         }
                         Taken::Wait(()) => Turn::Failed(Error::cancelled()),
                     };
-                    take.resume(turn, self.state.clock().now())
+                    now = self.state.clock().now();
+                    take.resume(turn, now)
                 }
                 Step::ObtainAssertion(ask) => {
                     let assertion = self.assertions.pop().map(ClientAssertion::new);
-                    ask.resume(assertion.ok_or_else(unprepared), self.state.clock().now())
+                    now = self.state.clock().now();
+                    ask.resume(assertion.ok_or_else(unprepared), now)
                 }
                 Step::SendRequest(send) => {
                     let answer = self.answers.pop().ok_or_else(unprepared);
-                    send.resume(answer, self.state.clock().now())
+                    now = self.state.clock().now();
+                    send.resume(answer, now)
                 }
                 Step::SaveCache(save) => {
-                    self.state.save(&save);
+                    self.state.save(&save, now);
                     if save.ends_turn() {
                         turns.pop();
                     }
-                    save.resume(Ok(()), self.state.clock().now())
+                    save.resume(Ok(()), now)
                 }
-                Step::ObtainCertificate(ask) => {
-                    ask.resume(Err(unprepared()), self.state.clock().now())
-                }
-                Step::SignAssertion(sign) => {
-                    sign.resume(Err(unprepared()), self.state.clock().now())
-                }
-                Step::DiscoverRegion(ask) => {
-                    ask.resume(Err(unprepared()), self.state.clock().now())
-                }
-                Step::DiscoverInstance(ask) => {
-                    ask.resume(Err(unprepared()), self.state.clock().now())
-                }
+                Step::ObtainCertificate(ask) => ask.resume(Err(unprepared()), now),
+                Step::SignAssertion(sign) => sign.resume(Err(unprepared()), now),
+                Step::DiscoverRegion(ask) => ask.resume(Err(unprepared()), now),
+                Step::DiscoverInstance(ask) => ask.resume(Err(unprepared()), now),
                 Step::Pause(pause) => pause.resume(self.state.clock().now()),
                 Step::Done(done) => return done.into_result(),
             };

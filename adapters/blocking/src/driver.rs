@@ -27,24 +27,27 @@ fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Option<Pla
     let Ok(seed) = seed() else {
         return (Err(Error::no_randomness()), None);
     };
-    let now = || shared.state.clock().now();
+    // Read anew after what may take a while; the memory is no such thing.
+    let read = || shared.state.clock().now();
+    let mut now = read();
     // Given back when this is dropped, the latest first; so a cancelled flow leaves its turns to the next.
     let mut turns: Vec<Held<Waker>> = Vec::new();
     let mut identity: Option<ClientIdentity> = None;
-    let deadline = now().monotonic().saturating_add(plan.allowed_time());
-    let mut step = plan.start(seed, now());
+    let deadline = now.monotonic().saturating_add(plan.allowed_time());
+    let mut step = plan.start(seed, now);
     loop {
         shared.state.observe(|| describe(&step));
         let span = spans::of_step(&step);
         step = match step {
             Step::LoadCache(load) => {
                 let found = shared.state.memory().load(&load);
-                load.resume(Ok(found), now())
+                load.resume(Ok(found), now)
             }
             Step::TakeTurn(take) => {
                 let (turn, held) = turn(shared, take.key(), deadline);
                 turns.extend(held);
-                take.resume(turn, now())
+                now = read();
+                take.resume(turn, now)
             }
             Step::DiscoverRegion(discover) => {
                 let allowed = shared
@@ -54,7 +57,8 @@ fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Option<Pla
                 let sent = || shared.http.direct(discover.request(), allowed);
                 let answer = exchange.span().in_scope(sent);
                 shared.state.answered(exchange, &answer);
-                discover.resume(answer, now())
+                now = read();
+                discover.resume(answer, now)
             }
             Step::DiscoverInstance(discover) => {
                 let allowed = shared
@@ -64,40 +68,46 @@ fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Option<Pla
                 let sent = || shared.http.plain(discover.request(), allowed);
                 let answer = exchange.span().in_scope(sent);
                 shared.state.answered(exchange, &answer);
-                discover.resume(answer, now())
+                now = read();
+                discover.resume(answer, now)
             }
             Step::ObtainAssertion(obtain) => {
                 let asked = || assertion(shared, obtain.asked_for(), &mut identity);
                 let answer = span.in_scope(asked);
-                obtain.resume(answer, now())
+                now = read();
+                obtain.resume(answer, now)
             }
             Step::ObtainCertificate(obtain) => {
                 let asked = || certificate(shared, obtain.asked_for(), &mut identity);
                 let answer = span.in_scope(asked);
-                obtain.resume(answer, now())
+                now = read();
+                obtain.resume(answer, now)
             }
             Step::SignAssertion(sign) => {
                 let signed = || sign_with(shared, sign.input(), identity.as_ref());
                 let signature = span.in_scope(signed);
-                sign.resume(signature, now())
+                now = read();
+                sign.resume(signature, now)
             }
             Step::SendRequest(send) => {
                 let exchange = Exchanging::begin(send.request(), send.transport());
                 let sent = || self::send(shared, &send, identity.as_ref());
                 let answer = exchange.span().in_scope(sent);
                 shared.state.answered(exchange, &answer);
-                send.resume(answer, now())
+                now = read();
+                send.resume(answer, now)
             }
             Step::Pause(pause) => {
                 span.in_scope(|| std::thread::sleep(shared.state.clock().until(pause.until())));
-                pause.resume(now())
+                now = read();
+                pause.resume(now)
             }
             Step::SaveCache(save) => {
-                shared.state.save(&save);
+                shared.state.save(&save, now);
                 if save.ends_turn() {
                     turns.pop();
                 }
-                save.resume(Ok(()), now())
+                save.resume(Ok(()), now)
             }
             Step::Done(mut done) => {
                 if let Err(error) = done.result() {

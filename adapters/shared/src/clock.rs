@@ -1,8 +1,20 @@
 //! The clocks, the seed and the environment: what the core takes as arguments, read here.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use entra_proto::{Environment, Now, Seed};
+
+#[cfg_attr(
+    any(target_os = "linux", target_os = "android"),
+    path = "clock/kernel.rs"
+)]
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    path = "clock/standard.rs"
+)]
+mod origin;
+
+use origin::Origin;
 
 /// Reads both clocks. One per client: the monotonic readings of two are not comparable.
 ///
@@ -15,70 +27,34 @@ use entra_proto::{Environment, Now, Seed};
 /// assert_eq!(clock.until(now.monotonic()), Duration::ZERO);
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    origin: Instant,
-    /// A tick before the same moment, by the kernel's coarse clock and in nanoseconds.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    coarse_origin: u64,
-}
-
-/// How far behind the kernel's coarse clocks may be, in nanoseconds: a tick, and the slowest kernels tick 100 times a second.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const TICK: u64 = 10_000_000;
-
-/// What one of the kernel's coarse clocks says, in nanoseconds.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-#[inline]
-fn coarse(clock: rustix::time::ClockId) -> u64 {
-    let time = rustix::time::clock_gettime(clock);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    let nanos = u64::try_from(time.tv_nsec).unwrap_or_default();
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
-}
+pub struct Clock(Origin);
 
 impl Clock {
     /// A clock that counts from now.
     #[must_use]
     pub fn start() -> Self {
-        Self {
-            origin: Instant::now(),
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            coarse_origin: coarse(rustix::time::ClockId::MonotonicCoarse).saturating_sub(TICK),
-        }
+        Self(Origin::now())
     }
 
     /// What both clocks say, or up to 20 ms later and never earlier: enough for whoever asks whether a token has five minutes left,
-    /// and what it costs is a load.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    /// and on Linux what it costs is a load.
     #[must_use]
     #[inline]
     pub fn about_now(&self) -> Now {
-        use rustix::time::ClockId::{MonotonicCoarse, RealtimeCoarse};
-        let monotonic = coarse(MonotonicCoarse).saturating_sub(self.coarse_origin);
-        Now::from_nanos(coarse(RealtimeCoarse).saturating_add(TICK), monotonic)
-    }
-
-    /// What both clocks say: this system has none that cost less.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    #[must_use]
-    #[inline]
-    pub fn about_now(&self) -> Now {
-        self.now()
+        self.0.read_about()
     }
 
     /// What both clocks say. A wall clock before 1970 reads as 1970, where no token serves.
     #[must_use]
+    #[inline]
     pub fn now(&self) -> Now {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Now::new(wall, self.origin.elapsed())
+        self.0.read()
     }
 
     /// How long until a moment of the monotonic clock.
     #[must_use]
     pub fn until(&self, moment: Duration) -> Duration {
-        moment.saturating_sub(self.origin.elapsed())
+        moment.saturating_sub(self.now().monotonic())
     }
 }
 

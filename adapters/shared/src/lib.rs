@@ -71,7 +71,7 @@
 //!                 pause.resume(now())
 //!             }
 //!             Step::SaveCache(save) => {
-//!                 state.save(&save);
+//!                 state.save(&save, now());
 //!                 if save.ends_turn() {
 //!                     turns.pop();
 //!                 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use entra_proto::{
-    AccessToken, Body, Client, Error, Failure, Limits, Plan, PortableCache, SaveCache,
+    AccessToken, Body, Client, Error, Failure, Limits, Now, Plan, PortableCache, SaveCache,
 };
 
 use crate::build::{BuildError, check_needs};
@@ -156,10 +156,9 @@ impl<W: Wake> State<W> {
         exchanging.end(answer, self.settings.metrics.as_deref());
     }
 
-    /// Remembers what a flow says, now. Whoever holds a token beside the memory looks there again.
-    pub fn save(&self, save: &SaveCache) {
-        self.memory
-            .save(save.key(), save.update(), self.clock.now());
+    /// Remembers what a flow says. Whoever holds a token beside the memory looks there again.
+    pub fn save(&self, save: &SaveCache, now: Now) {
+        self.memory.save(save.key(), save.update(), now);
         self.slots.let_go(save.key());
     }
 

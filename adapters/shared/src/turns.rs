@@ -1,5 +1,6 @@
 //! Turns: one flight for each key, whoever comes later waits in order. How a waiting caller is woken is the adapter's.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
@@ -76,16 +77,20 @@ impl<W: Wake> Turns<W> {
             .flights
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(queue) = flights.get_mut(key) {
-            let (wake, wait) = channel();
-            queue.push_back(wake);
-            return Taken::Wait(wait);
+        match flights.entry(key.clone()) {
+            Entry::Occupied(mut flight) => {
+                let (wake, wait) = channel();
+                flight.get_mut().push_back(wake);
+                Taken::Wait(wait)
+            }
+            Entry::Vacant(place) => {
+                place.insert(VecDeque::new());
+                Taken::Mine(Held {
+                    queues: Arc::clone(&self.0),
+                    key: Some(key.clone()),
+                })
+            }
         }
-        flights.insert(key.clone(), VecDeque::new());
-        Taken::Mine(Held {
-            queues: Arc::clone(&self.0),
-            key: Some(key.clone()),
-        })
     }
 
     /// How many keys somebody has the turn of.
@@ -119,9 +124,12 @@ impl<W: Wake> Queues<W> {
     /// The next in the queue; the key is free if there is none.
     fn next(&self, key: &FlightKey) -> Option<W> {
         let mut flights = self.lock();
-        let next = flights.get_mut(key).and_then(VecDeque::pop_front);
+        let Entry::Occupied(mut flight) = flights.entry(key.clone()) else {
+            return None;
+        };
+        let next = flight.get_mut().pop_front();
         if next.is_none() {
-            flights.remove(key);
+            flight.remove();
         }
         next
     }

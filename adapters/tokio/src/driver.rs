@@ -27,23 +27,26 @@ async fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Opti
     let Ok(seed) = seed() else {
         return (Err(Error::no_randomness()), None);
     };
-    let now = || shared.state.clock().now();
+    // Read anew after what may take a while; the memory is no such thing.
+    let read = || shared.state.clock().now();
+    let mut now = read();
     // Given back when this is dropped, the latest first; so a cancelled flow leaves its turns to the next.
     let mut turns: Vec<Held<Waker>> = Vec::new();
     let mut identity: Option<ClientIdentity> = None;
-    let mut step = plan.start(seed, now());
+    let mut step = plan.start(seed, now);
     loop {
         shared.state.observe(|| describe(&step));
         let span = spans::of_step(&step);
         step = match step {
             Step::LoadCache(load) => {
                 let found = shared.state.memory().load(&load);
-                load.resume(Ok(found), now())
+                load.resume(Ok(found), now)
             }
             Step::TakeTurn(take) => {
                 let (turn, held) = turn(shared, take.key()).await;
                 turns.extend(held);
-                take.resume(turn, now())
+                now = read();
+                take.resume(turn, now)
             }
             Step::DiscoverRegion(discover) => {
                 let allowed = shared
@@ -53,7 +56,8 @@ async fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Opti
                 let sending = shared.http.direct(discover.request(), allowed);
                 let answer = sending.instrument(exchange.span().clone()).await;
                 shared.state.answered(exchange, &answer);
-                discover.resume(answer, now())
+                now = read();
+                discover.resume(answer, now)
             }
             Step::DiscoverInstance(discover) => {
                 let allowed = shared
@@ -63,41 +67,47 @@ async fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Opti
                 let sending = shared.http.plain(discover.request(), allowed);
                 let answer = sending.instrument(exchange.span().clone()).await;
                 shared.state.answered(exchange, &answer);
-                discover.resume(answer, now())
+                now = read();
+                discover.resume(answer, now)
             }
             Step::ObtainAssertion(obtain) => {
                 let answer = assertion(shared, obtain.asked_for(), &mut identity);
                 let answer = answer.instrument(span).await;
-                obtain.resume(answer, now())
+                now = read();
+                obtain.resume(answer, now)
             }
             Step::ObtainCertificate(obtain) => {
                 let answer = certificate(shared, obtain.asked_for(), &mut identity);
                 let answer = answer.instrument(span).await;
-                obtain.resume(answer, now())
+                now = read();
+                obtain.resume(answer, now)
             }
             Step::SignAssertion(sign) => {
                 let signature = sign_with(shared, sign.input(), identity.as_ref());
                 let signature = signature.instrument(span).await;
-                sign.resume(signature, now())
+                now = read();
+                sign.resume(signature, now)
             }
             Step::SendRequest(send) => {
                 let exchange = Exchanging::begin(send.request(), send.transport());
                 let sending = self::send(shared, &send, identity.as_ref());
                 let answer = sending.instrument(exchange.span().clone()).await;
                 shared.state.answered(exchange, &answer);
-                send.resume(answer, now())
+                now = read();
+                send.resume(answer, now)
             }
             Step::Pause(pause) => {
                 let wait = tokio::time::sleep(shared.state.clock().until(pause.until()));
                 wait.instrument(span).await;
-                pause.resume(now())
+                now = read();
+                pause.resume(now)
             }
             Step::SaveCache(save) => {
-                shared.state.save(&save);
+                shared.state.save(&save, now);
                 if save.ends_turn() {
                     turns.pop();
                 }
-                save.resume(Ok(()), now())
+                save.resume(Ok(()), now)
             }
             Step::Done(mut done) => {
                 if let Err(error) = done.result() {
