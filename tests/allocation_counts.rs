@@ -189,9 +189,16 @@ fn run09_a_memory_counts_no_less_than_it_takes() {
             .insert(http::header::RETRY_AFTER, wait);
         refused
     };
+    // Such a tenant's token has nothing in common with another's.
+    let named = |number: usize| TokenRequest::for_app([VAULT]).tenant(format!("{number}.example"));
     let tokens = |number: usize| (in_tenant(number), answer(TokenKind::Bearer));
+    let apart = |number: usize| (named(number), answer(TokenKind::Bearer));
     let notes = |number: usize| (in_tenant(number), refused());
-    let mixed: [(&str, &dyn Fn(usize) -> _); 2] = [("tokens", &tokens), ("notes", &notes)];
+    let mixed: [(&str, &dyn Fn(usize) -> _); 3] = [
+        ("tokens", &tokens),
+        ("tokens of named tenants", &apart),
+        ("notes", &notes),
+    ];
     for (what, of) in mixed {
         let before = COUNTING.stats();
         let mut memory = Memory::default();
