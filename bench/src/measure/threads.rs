@@ -30,6 +30,7 @@ impl Threads {
 /// Measures up to so many threads, each with keys of its own.
 #[must_use]
 pub fn threads(most: usize, effort: Effort) -> Vec<Threads> {
+    /// With so many keys each, two threads meet in the parts of a memory, which are not many more.
     const KEYS: usize = 8;
     let client = subjects::entra(most * KEYS);
     let azure = Azure::cached(most);
@@ -40,11 +41,15 @@ pub fn threads(most: usize, effort: Effort) -> Vec<Threads> {
     let cached = |thread: usize| -> Box<dyn Subject + Send> {
         Box::new(Cached::of(&client, thread * KEYS..(thread + 1) * KEYS))
     };
+    let alone = |thread: usize| -> Box<dyn Subject + Send> {
+        Box::new(Cached::of(&client, thread * KEYS..thread * KEYS + 1))
+    };
     let peer = |thread: usize| -> Box<dyn Subject + Send> { Box::new(azure.only(thread)) };
     // What shares nothing: no more can be had from this machine.
     let control = |_| -> Box<dyn Subject + Send> { Box::new(subjects::Read::default()) };
     vec![
         measured("held", most, effort, &held),
+        measured("cached-alone", most, effort, &alone),
         measured("cached", most, effort, &cached),
         measured("azure-cached", most, effort, &peer),
         measured("read", most, effort, &control),
@@ -120,7 +125,7 @@ mod tests {
     #[test]
     fn each_contender_is_measured_with_one_thread_and_with_two() {
         let measured = threads(2, Effort::QUICK);
-        assert_eq!(measured.len(), 4);
+        assert_eq!(measured.len(), 5);
         for threads in measured {
             assert_eq!(threads.calls.len(), 2);
             assert!(threads.gain(2) > 0.0 && threads.gain(1) == 1.0);
