@@ -148,6 +148,7 @@ fn t25_an_item_that_does_not_fit_together_serves_nobody_and_stays() {
         ("expires_on", removed.clone()),
         ("refresh_on", json!("soon")),
         ("user_assertion_hash", json!("a key of the caller's")),
+        ("target", json!("https://vault.azure.net/.default\u{1}")),
         ("ext", json!({"cert_sn": "1"})),
         ("ext", json!({"client_claims": "no JSON"})),
         ("ext", json!({"fmi_path": 1})),

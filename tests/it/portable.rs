@@ -341,6 +341,38 @@ fn a_user_finds_access_token_refresh_token_and_id_token_again() {
     );
 }
 
+/// An answer need not say who the user is: then there is an account, and nothing about it.
+#[test]
+fn a_user_without_an_id_token_is_written_without_one() {
+    let client = client(ENTRA, secret());
+    let body = about_user("1").expect("an answer");
+    let body: Value = serde_json::from_slice(body.body().expose()).expect("JSON");
+    let mut body = body.as_object().expect("an object").clone();
+    body.remove("id_token");
+    let mut script = Script::new().answers([answer(200, Value::from(body).to_string())]);
+    let refresh = TokenRequest::refreshing(Secret::new("CANARY-old"), ["User.Read"]);
+    script.run(&refresh.plan(&client).expect("a plan")).token();
+    let written = document(&exported(&script));
+    assert_eq!(written.get("IdToken"), None);
+    let account = &written["Account"][format!("{HOME}-login.microsoftonline.com-{TENANT}")];
+    assert_eq!(account["home_account_id"], HOME);
+}
+
+/// T11: nor is a refresh token kept for longer than ninety days for having been stored.
+#[test]
+fn t11_a_refresh_token_that_has_ended_is_not_imported() {
+    let client = client(ENTRA, secret());
+    let mut script = Script::new().answers([about_user("1")]);
+    let refresh = TokenRequest::refreshing(Secret::new("CANARY-old"), ["User.Read"]);
+    script.run(&refresh.plan(&client).expect("a plan")).token();
+    let cache = exported(&script);
+    let lasts = 90 * 24 * 3_600;
+    for (later, found) in [(lasts - 1, 1), (lasts, 0)] {
+        let then = Now::new(script.now.wall() + seconds(later), seconds(5));
+        assert_eq!(imported(&cache, then).1, found);
+    }
+}
+
 /// What is remembered gives way to nothing that is as old: the user's newer tokens replace those of the document.
 #[test]
 fn a_users_newer_tokens_replace_those_of_the_document() {
