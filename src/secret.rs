@@ -125,7 +125,8 @@ impl fmt::Debug for Body {
 
 /// The randomness of one flow, drawn by the driver from the system's generator.
 ///
-/// Everything random in a flow follows from it (`jti`, jitter, correlation id), so the same seed gives the same flow.
+/// Everything random in a flow follows from it (`jti`, jitter, correlation id), so the same seed gives the same flow. The correlation id,
+/// which anybody may see, is its first half, unless the request brings one; all else follows from both halves.
 ///
 /// ```
 /// let seed = entra_proto::Seed::from_bytes([7; 32]);
