@@ -69,12 +69,9 @@ impl Hashes {
     }
 }
 
-/// What the structures here take for one kin besides its texts, at worst: its place and half of another, for those to come, its place in
-/// the index, and what an allocator adds to a block for each text.
-const PLACE: usize = size_of::<Option<Counted>>()
-    + size_of::<Option<Counted>>() / 2
-    + 3 * size_of::<u32>()
-    + 8 * 2 * size_of::<usize>();
+/// What the structures here take for one kin besides its key, at worst: the rest of its place and half of another, for those to come, its
+/// place in the index, and what an allocator adds to a block for each text; together as much as a place.
+const PLACE: usize = size_of::<Option<Counted>>();
 
 impl TenantId {
     /// No tenant, or one that is named in the key.

@@ -44,9 +44,9 @@ struct Slot {
     after: u32,
 }
 
-/// What the structures here take for one token besides its text, at worst: its slot with as much room again for those to come, its place
-/// in the index, and what an allocator adds to two blocks.
-const PLACE: usize = 2 * size_of::<Slot>() + 3 * size_of::<u32>() + 4 * size_of::<usize>();
+/// What the structures here take for one token besides its text, at worst: its slot, as much again for those to come, and about as much
+/// for its place in the index and for what an allocator adds to two blocks.
+const PLACE: usize = 3 * size_of::<Slot>();
 
 impl Slot {
     /// The second by which it has ended.

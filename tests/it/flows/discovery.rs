@@ -131,7 +131,7 @@ fn a_metadata_service_may_say_as_much_as_the_step_says() {
         .expect("a client");
     for (more, read) in [(0, true), (1, false), (9_000, false)] {
         let mut versions = br#"{"newest-versions":["2025-04-07"]}"#.to_vec();
-        versions.resize(DiscoverRegion::MAX_RESPONSE + more, b' ');
+        versions.resize(64 * 1_024 + more, b' ');
         let script = Script::new().regions([
             answer(400, "{}"),
             answer(400, versions),
