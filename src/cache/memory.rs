@@ -90,9 +90,11 @@ impl Memory {
     #[must_use]
     pub fn load(&self, load: &LoadCache) -> Partition {
         let key = load.key();
-        match key.of_tokens() {
-            Some(_) => Partition::of(self.tokens.of(key, load.scopes()), None),
-            None => Partition::of(std::iter::empty(), self.notes.get(key)),
+        // Under a key there are tokens, or there is a note.
+        if key.of_tokens().is_some() {
+            Partition::of(self.tokens.of(key, load.scopes()), None)
+        } else {
+            Partition::of(std::iter::empty(), self.notes.get(key))
         }
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 /// A form under construction. Names and values are encoded, so that no value can become a name.
 #[derive(Default)]
 pub(crate) struct Form<'a> {
-    /// The protocol's own fields, which are fewer than this.
+    /// The protocol's own fields, which are no more than this.
     first: [(Measured<'a>, Measured<'a>); 12],
     count: usize,
     more: Vec<(Measured<'a>, Measured<'a>)>,
@@ -63,6 +63,7 @@ impl<'a> Form<'a> {
         self.add(Measured::plain(name), Measured::plain(value));
     }
 
+    /// One whose value was encoded before.
     pub(crate) fn encoded(&mut self, name: &'static str, value: &'a Encoded) {
         self.add(Measured::plain(name), Measured::plain(&value.0));
     }

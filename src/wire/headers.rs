@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
-/// Put together once for a client: copying the whole is a third of the work.
+/// Put together once for a client, since every request has nearly the same.
 pub(crate) struct Headers(HeaderMap);
 
 impl Headers {

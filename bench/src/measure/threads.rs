@@ -30,7 +30,7 @@ impl Threads {
 /// Measures up to so many threads, each with keys of its own.
 #[must_use]
 pub fn threads(most: usize, effort: Effort) -> Vec<Threads> {
-    /// With so many keys each, two threads meet in the parts of a memory, which are not many more.
+    // With so many keys each, two threads meet in the parts of a memory, which are not many more.
     const KEYS: usize = 8;
     let client = subjects::entra(most * KEYS);
     let azure = Azure::cached(most);
