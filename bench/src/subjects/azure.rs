@@ -18,7 +18,7 @@ use azure_identity::{
 };
 
 use crate::at_once;
-use crate::sampler::Subject;
+use crate::sampler::{PORTION, Subject};
 use crate::world::{self, Scattered, TEXT};
 
 /// A transport without a network.
@@ -196,6 +196,10 @@ impl Azure {
 }
 
 impl Subject for Azure {
+    fn portion(&self) -> u64 {
+        PORTION
+    }
+
     fn prepare(&mut self, times: u64) {
         let mut prepared = self
             .assertions

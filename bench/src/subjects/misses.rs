@@ -5,7 +5,7 @@ use std::hint::black_box;
 use entra_proto::{Plan, TokenRequest};
 
 use crate::driver::Driver;
-use crate::sampler::Subject;
+use crate::sampler::{PORTION, Subject};
 use crate::world::{self, TEXT};
 
 /// One request again and again, whose token never lives for long enough to be handed out twice.
@@ -40,6 +40,10 @@ impl Miss {
 }
 
 impl Subject for Miss {
+    fn portion(&self) -> u64 {
+        PORTION
+    }
+
     fn prepare(&mut self, times: u64) {
         self.driver.prepare(times as usize, &self.answer);
     }
