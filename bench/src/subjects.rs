@@ -3,6 +3,7 @@
 
 mod azure;
 mod codec;
+mod floors;
 mod hits;
 mod misses;
 
@@ -45,6 +46,10 @@ pub const KINDS: &[Kind] = &[
     // Writing a form.
     kind("form", |_| Box::new(codec::Form::default())),
     kind("form-urlencoded", |_| Box::new(codec::Stock::default())),
+    // What no hit can do without.
+    #[cfg(target_os = "linux")]
+    kind("held-parts", |_| Box::new(floors::HeldParts::default())),
+    kind("load", |entries| Box::new(floors::Load::new(entries))),
     // The peer.
     kind("azure-cached", |entries| Box::new(Azure::cached(entries))),
     kind("azure-miss", |entries| Box::new(Azure::missing(entries))),
