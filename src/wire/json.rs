@@ -112,16 +112,17 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A whole number without sign, fraction or exponent, of at most ten digits; also one that is written as text, as Entra
-    /// endpoints have done (MSAL.NET `JsonStringConverter`).
+    /// A whole number without sign, fraction or exponent, the most that there is if it is larger than that; also one of at most ten
+    /// digits that is written as text, as Entra endpoints have done (MSAL.NET `JsonStringConverter`).
     pub(crate) fn seconds(&self) -> Option<u64> {
-        let digits = match self {
-            Self::Number(digits) => digits.as_ref(),
-            Self::Text(digits) => digits.as_ref(),
+        let (digits, most) = match self {
+            Self::Number(digits) => (digits.as_ref(), usize::MAX),
+            Self::Text(digits) => (digits.as_ref(), 10),
             Self::Null | Self::Bool(_) | Self::Array(_) | Self::Object(_) => return None,
         };
-        let plain = (1..=10).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        plain.then(|| digits.parse().ok()).flatten()
+        let plain =
+            (1..=most).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        plain.then(|| digits.parse().unwrap_or(u64::MAX))
     }
 
     /// The same value, holding its own text.
@@ -259,13 +260,16 @@ mod tests {
     }
 
     #[test]
-    fn sec06_lifetimes_are_whole_numbers_of_at_most_ten_digits() {
+    fn sec06_lifetimes_are_whole_numbers_and_as_text_of_at_most_ten_digits() {
         let accepted = [
             ("0", 0),
             ("1", 1),
             ("3600", 3_600),
             ("\"3600\"", 3_600),
-            ("9999999999", 9_999_999_999),
+            ("\"9999999999\"", 9_999_999_999),
+            ("10000000000", 10_000_000_000),
+            ("18446744073709551615", u64::MAX),
+            ("18446744073709551616", u64::MAX),
         ];
         for (text, seconds) in accepted {
             let document = format!("{{\"a\":{text}}}");
@@ -280,11 +284,10 @@ mod tests {
             "-1",
             "1e400",
             "1e3",
-            "18446744073709551615",
-            "18446744073709551616",
             "null",
             "true",
             "\"\"",
+            "\"10000000000\"",
             "\" 1\"",
             "\"-1\"",
             "[]",
