@@ -14,7 +14,7 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static COUNTED: PeakAlloc = PeakAlloc;
 
-const TENANTS: u64 = 1_000_000;
+const TENANTS: u32 = 1_000_000;
 const LIMITS: Limits = Limits {
     entries: 20_000,
     bytes: 16 * 1_024 * 1_024,
@@ -30,7 +30,7 @@ impl Wake for Nobody {
 }
 
 /// A flow for one tenant, as an adapter drives it, with an answer at once.
-fn one_flow(state: &State<Nobody>, number: u64) {
+fn one_flow(state: &State<Nobody>, number: u32) {
     let now = state.clock().now();
     let request = TokenRequest::for_app(["https://vault.azure.net/.default"])
         .tenant(format!("t{number}.example"));
@@ -71,7 +71,7 @@ fn one_flow(state: &State<Nobody>, number: u64) {
     }
 }
 
-fn answer(number: u64) -> http::Response<Body> {
+fn answer(number: u32) -> http::Response<Body> {
     let token = format!(
         "{{\"token_type\":\"Bearer\",\"access_token\":\"a{number:0>200}\",\"expires_in\":3600}}"
     );
@@ -101,7 +101,7 @@ fn run09_a_million_tenants_stay_below_the_bound_and_the_process_does_not_grow() 
         ..Settings::new(client)
     };
     let state = State::<Nobody>::new(settings, false, false).unwrap();
-    let run = |tenants: std::ops::Range<u64>| {
+    let run = |tenants: std::ops::Range<u32>| {
         thread::scope(|scope| {
             let middle = tenants.start.midpoint(tenants.end);
             for half in [tenants.start..middle, middle..tenants.end] {
@@ -125,7 +125,9 @@ fn run09_a_million_tenants_stay_below_the_bound_and_the_process_does_not_grow() 
     println!("{empty} bytes allocated at first, {settled} half way, {end} at the end");
     println!("{empty_process:?} bytes in the process at first, {end_process:?} at the end");
     assert!(end - empty <= LIMITS.bytes);
-    assert!(end <= settled + (64 << 10));
+    // Each part of the memory keeps the room that it ever had, and chance puts a little more into one of them now and then. Whatever
+    // were kept of each further tenant would take more than a quarter of a byte.
+    assert!(end <= settled + TENANTS as usize / 8);
     // What the allocator keeps beside, of the blocks that two threads gave back to each other's arenas, is its own affair.
     if let (Some(empty), Some(end)) = (empty_process, end_process) {
         assert!(end - empty <= LIMITS.bytes as u64 + (32 << 20));
