@@ -60,6 +60,22 @@ impl Now {
         }
     }
 
+    /// Whether both clocks say less than they do at a `moment`: what ends with whichever comes first is not over.
+    ///
+    /// ```
+    /// use entra_proto::Now;
+    ///
+    /// let end = Now::from_nanos(20, 10);
+    /// assert!(Now::from_nanos(19, 9).precedes(end));
+    /// // The wall clock was set back.
+    /// assert!(!Now::from_nanos(3, 10).precedes(end));
+    /// ```
+    #[must_use]
+    #[inline]
+    pub const fn precedes(self, moment: Self) -> bool {
+        self.wall < moment.wall && self.monotonic < moment.monotonic
+    }
+
     /// Time since the Unix epoch.
     #[must_use]
     #[inline]
@@ -166,6 +182,23 @@ impl Span {
 
     pub(crate) const fn length(self) -> Duration {
         Duration::from_nanos(self.length)
+    }
+
+    /// The moment up to which more than so many nanoseconds are left of it, by both clocks.
+    pub(crate) const fn moment_with(self, left: u64) -> Now {
+        let end = self.start.after_nanos(self.length);
+        Now {
+            wall: end.wall.saturating_sub(left),
+            monotonic: end.monotonic.saturating_sub(left),
+        }
+    }
+
+    /// How many nanoseconds are left of it once it has this age; all the time there is, if it is born with it.
+    pub(crate) const fn nanos_left_at(self, age: u64) -> u64 {
+        match age {
+            0 => u64::MAX,
+            _ => self.length.saturating_sub(age),
+        }
     }
 
     /// How much of it is over, in nanoseconds.

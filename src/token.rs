@@ -114,12 +114,20 @@ impl AccessToken {
         self.renewal_due
     }
 
-    /// Whether whoever holds on to it may still use it as it is: by both clocks it lives for more than five minutes (rule 10), and
-    /// its renewal is not due. For drivers that keep a token beside the memory.
+    /// Until when whoever holds on to it may use it as it is, which is while [`Now::precedes`] says so: then by either clock it has
+    /// five minutes left (rule 10), or its renewal is due. For drivers that keep a token beside the memory.
+    ///
+    /// ```
+    /// use entra_proto::{AccessToken, Now};
+    ///
+    /// fn is_kept(token: &AccessToken, now: Now) -> bool {
+    ///     now.precedes(token.serves_until())
+    /// }
+    /// # let _ = is_kept;
+    /// ```
     #[must_use]
-    #[inline]
-    pub fn serves(&self, now: Now) -> bool {
-        self.issued.serves_as_it_is(now)
+    pub fn serves_until(&self) -> Now {
+        self.issued.serves_until()
     }
 
     /// The region whose endpoint issued it.

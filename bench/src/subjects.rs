@@ -26,6 +26,8 @@ pub struct Kind {
 pub const KINDS: &[Kind] = &[
     // `HeldSource::token`: the token is held beside the memory.
     kind("held", |_| Box::new(Held::new())),
+    // As many sources, each with a token of its own.
+    kind("held-each", |entries| Box::new(hits::HeldEach::new(entries))),
     // `HeldSource::remembered`: a look-up through a prepared key.
     kind("cached", |entries| Box::new(Cached::new(entries))),
     // The same where the entries are of one tenant, each with a scope of its own.
@@ -46,9 +48,7 @@ pub const KINDS: &[Kind] = &[
     // Writing a form.
     kind("form", |_| Box::new(codec::Form::default())),
     kind("form-urlencoded", |_| Box::new(codec::Stock::default())),
-    // What no hit can do without.
-    #[cfg(target_os = "linux")]
-    kind("held-parts", |_| Box::new(floors::HeldParts::default())),
+    // What no look-up can do without.
     kind("load", |entries| Box::new(floors::Load::new(entries))),
     // The peer.
     kind("azure-cached", |entries| Box::new(Azure::cached(entries))),

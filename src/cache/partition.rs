@@ -267,10 +267,10 @@ impl Issued {
         (self.renew_at_age != NEVER).then(|| Duration::from_nanos(self.renew_at_age))
     }
 
-    /// Whether whoever holds it may go on using it without asking again.
-    #[inline]
-    pub(crate) fn serves_as_it_is(&self, now: Now) -> bool {
-        self.serves(Wanted::Fresh, now)
+    /// Until when whoever holds it may go on using it without asking again: as long as it serves whoever wants it fresh.
+    pub(crate) fn serves_until(&self) -> Now {
+        let renewed_with = self.life.nanos_left_at(self.renew_at_age);
+        self.life.moment_with(MARGIN.max(renewed_with))
     }
 
     #[inline]

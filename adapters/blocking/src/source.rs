@@ -8,41 +8,62 @@ use entra_proto::{AccessToken, Error, Plan};
 
 use crate::client::EntraClient;
 
-/// Tokens for one request of one [`EntraClient`], made by [`EntraClient::source`]. Cheap to clone; all clones hold the same token.
+/// Tokens for one request of one [`EntraClient`], made by [`EntraClient::source`]. Cheap to clone: each thread asks its own, and a token
+/// that one of them got is there for all.
 #[derive(Clone)]
-pub struct HeldSource(Arc<Inner>);
-
-struct Inner {
+pub struct HeldSource {
     client: EntraClient,
     plan: Plan,
-    /// None where the core says that every token has to be asked for.
-    slot: Option<Arc<Slot>>,
+    slot: Arc<Slot>,
+    held: Option<HeldToken>,
 }
 
 impl HeldSource {
     pub(crate) fn new(client: EntraClient, plan: Plan) -> Self {
-        let slot = plan.held_under().map(|key| client.slots().add(key));
-        Self(Arc::new(Inner { client, plan, slot }))
+        let slot = client.slots().add(plan.held_under());
+        Self {
+            client,
+            plan,
+            slot,
+            held: None,
+        }
     }
 
     /// The token that is held, as long as it serves, needs no renewal and is the latest: no lock, no allocation, no look-up, and no
-    /// step that an observer would be told of. Else as [`remembered`](Self::remembered).
+    /// step that an observer would be told of. Else one that a clone of this source has, and else as [`remembered`](Self::remembered).
     ///
-    /// Nothing is held for a request that bypasses the cache, as with a claims challenge, nor for a bound token whose certificate a
-    /// provider names: it is asked every time, so that a new certificate gets a new token.
+    /// Use it for one call, and ask again for the next. Nothing is held for a request that bypasses the cache, as with a claims
+    /// challenge, nor for a bound token whose certificate a provider names: it is asked every time, so that a new certificate gets a
+    /// new token.
     ///
     /// # Errors
     /// As for [`EntraClient::token`].
     #[inline]
-    pub fn token(&self) -> Result<HeldToken, Error> {
-        let Some(slot) = &self.0.slot else {
-            return Ok(Arc::new(self.remembered()?).into());
-        };
-        if let Some(token) = slot.current(self.0.client.about_now()) {
-            return Ok(token);
+    pub fn token(&mut self) -> Result<&AccessToken, Error> {
+        self.let_go();
+        match self.held {
+            Some(ref held) => Ok(held),
+            None => self.fetch(),
         }
-        let saved = slot.saved();
-        Ok(slot.hold(self.remembered()?, saved))
+    }
+
+    /// Of a token that is no longer current.
+    #[inline]
+    fn let_go(&mut self) {
+        let now = self.client.about_now();
+        drop(self.held.take_if(|held| !self.slot.is_current(held, now)));
+    }
+
+    #[cold]
+    fn fetch(&mut self) -> Result<&AccessToken, Error> {
+        let held = match self.slot.latest(self.client.about_now()) {
+            Some(latest) => latest,
+            None => {
+                let saved = self.slot.saved();
+                self.slot.hold(self.remembered()?, saved)
+            }
+        };
+        Ok(self.held.insert(held))
     }
 
     /// A token from the client's memory, from whoever is fetching the same right now, or from Entra: what
@@ -52,12 +73,12 @@ impl HeldSource {
     /// As for [`EntraClient::token`].
     #[inline]
     pub fn remembered(&self) -> Result<AccessToken, Error> {
-        self.0.client.token_for(&self.0.plan)
+        self.client.token_for(&self.plan)
     }
 }
 
 impl fmt::Debug for HeldSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("HeldSource").field(&self.0.plan).finish()
+        f.debug_tuple("HeldSource").field(&self.plan).finish()
     }
 }

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use entra_adapter::{
-    AssertionSource, Audience, CertificateSource, ClientIdentity, Event, HeldToken, Metrics,
-    Network, ProvidedAssertion, ProviderError, ResourceError,
+    AssertionSource, Audience, CertificateSource, ClientIdentity, Event, Metrics, Network,
+    ProvidedAssertion, ProviderError, ResourceError,
 };
 use entra_proto::{AccessToken, Body, Client, Error, Failure, ProviderContext, TokenRequest};
 
@@ -85,7 +85,7 @@ pub trait Driver: 'static {
     fn source(client: &Self::Client, request: &TokenRequest) -> Result<Self::Source, Error>;
 
     /// Gets a token from it, blocking the calling thread.
-    fn held(source: &Self::Source) -> Result<HeldToken, Error>;
+    fn held(source: &mut Self::Source) -> Result<AccessToken, Error>;
 
     /// What the client remembers, as the MSALs write it.
     fn export_cache(client: &Self::Client) -> Body;

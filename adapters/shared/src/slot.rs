@@ -4,69 +4,89 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use arc_swap::{ArcSwap, Guard};
 use entra_proto::{AccessToken, Now, PartitionKey};
 
-/// Holds the latest token of one request. [`Slots`] has an example with one.
+/// Knows the latest token of one request, and tells those who hold one whether it still is. [`Slots`] has an example with one.
 #[derive(Default)]
 pub struct Slot {
-    token: OnceLock<ArcSwap<AccessToken>>,
-    /// Whether nothing was saved since that may take its place.
-    is_latest: AtomicBool,
-    /// How often something was. Locked by whoever changes the slot.
-    saved: Mutex<u64>,
+    /// Whether a token may be held at all.
+    holds: bool,
+    /// How often something was saved that may take the token's place.
+    saved: AtomicU64,
+    /// For whoever holds none that serves. Locked by whoever changes the slot.
+    latest: Mutex<Option<HeldToken>>,
 }
 
-/// A token as a [`Slot`] holds it. It stays what it is, whatever the slot holds later: use it for one call, and ask again for the
-/// next.
+/// A token of a [`Slot`], as one of those who ask for it holds it. It stays what it is, whatever is saved later:
+/// [`is_current`](Slot::is_current) says whether it may be used for another call. Clones share it.
 ///
 /// [`AccessToken::expires_in`] counts from when the token came into the slot; [`AccessToken::expires_at`] always holds.
-pub struct HeldToken(Guard<Arc<AccessToken>>);
+#[derive(Clone)]
+pub struct HeldToken {
+    token: Arc<AccessToken>,
+    until: Now,
+    /// How often something had been saved when it was asked for.
+    saved: u64,
+}
 
 impl Slot {
-    /// The token, as long as the core says that it serves as it is.
+    /// Whether a token is the latest, and the core says that it serves as it is.
     #[must_use]
     #[inline]
-    pub fn current(&self, now: Now) -> Option<HeldToken> {
-        if !self.is_latest.load(Ordering::Acquire) {
-            return None;
-        }
-        let held = self.token.get()?.load();
-        held.serves(now).then_some(HeldToken(held))
+    pub fn is_current(&self, held: &HeldToken, now: Now) -> bool {
+        held.saved == self.saved() && now.precedes(held.until)
+    }
+
+    /// The token that another holder asked for, if it is current.
+    #[must_use]
+    pub fn latest(&self, now: Now) -> Option<HeldToken> {
+        let latest = self.lock();
+        latest
+            .as_ref()
+            .filter(|held| self.is_current(held, now))
+            .cloned()
     }
 
     /// How often something was saved that may take the token's place: to be read before the token for
     /// [`hold`](Self::hold) is asked for.
     #[must_use]
+    #[inline]
     pub fn saved(&self) -> u64 {
-        *self.lock()
+        self.saved.load(Ordering::Acquire)
     }
 
-    /// Puts a token in the place of the one before, unless something was saved since it was asked for: then the memory may know a
-    /// later one.
+    /// Takes in a token, for all who ask. It is not current if something was saved since it was asked for, since then the memory may
+    /// know a later one; nor where none may be held.
     pub fn hold(&self, token: AccessToken, saved: u64) -> HeldToken {
+        let until = if self.holds {
+            token.serves_until()
+        } else {
+            Now::from_nanos(0, 0)
+        };
         let token = Arc::new(token);
-        let now = self.lock();
-        if *now == saved {
-            self.token
-                .get_or_init(|| ArcSwap::new(Arc::clone(&token)))
-                .store(Arc::clone(&token));
-            self.is_latest.store(true, Ordering::Release);
+        let held = HeldToken {
+            token,
+            until,
+            saved,
+        };
+        let mut latest = self.lock();
+        if self.holds && self.saved() == saved {
+            *latest = Some(held.clone());
         }
-        HeldToken::from(token)
+        held
     }
 
     fn let_go(&self) {
-        let mut saved = self.lock();
-        *saved = saved.wrapping_add(1);
-        self.is_latest.store(false, Ordering::Release);
+        let mut latest = self.lock();
+        self.saved.fetch_add(1, Ordering::Release);
+        *latest = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, u64> {
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<HeldToken>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -80,9 +100,9 @@ impl Slot {
 /// let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
 /// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?;
 /// let slots = Slots::default();
-/// let slot = slots.add(plan.held_under().expect("it may be held"));
-/// assert!(slot.current(Clock::start().about_now()).is_none());
-/// // Between these two the token is asked for: had anything been saved meanwhile, it would not be held.
+/// let slot = slots.add(plan.held_under());
+/// assert!(slot.latest(Clock::start().about_now()).is_none());
+/// // Between these two the token is asked for: had anything been saved meanwhile, it would not be current.
 /// let saved = slot.saved();
 /// # let fetched = |_: &Plan| -> Option<AccessToken> { None };
 /// if let Some(token) = fetched(&plan) {
@@ -101,18 +121,16 @@ struct Places {
 }
 
 impl Slots {
-    /// A slot for tokens that are remembered under this key.
+    /// A slot for tokens that are remembered under this key; without one, a slot whose tokens are never current.
     #[must_use]
-    pub fn add(&self, key: &PartitionKey) -> Arc<Slot> {
-        let slot = Arc::default();
-        let mut places = self.lock();
-        if places.slots.len() >= places.room {
-            places.slots.retain(|_, slots| any_held(slots));
-            places.room = places.slots.len().saturating_mul(2).max(16);
+    pub fn add(&self, key: Option<&PartitionKey>) -> Arc<Slot> {
+        let slot = Arc::new(Slot {
+            holds: key.is_some(),
+            ..Slot::default()
+        });
+        if let Some(key) = key {
+            self.lock().add(key, &slot);
         }
-        let slots = places.slots.entry(key.clone()).or_default();
-        any_held(slots);
-        slots.push(Arc::downgrade(&slot));
         slot
     }
 
@@ -138,23 +156,30 @@ impl Slots {
     }
 }
 
+impl Places {
+    fn add(&mut self, key: &PartitionKey, slot: &Arc<Slot>) {
+        if self.slots.len() >= self.room {
+            self.slots.retain(|_, slots| any_held(slots));
+            self.room = self.slots.len().saturating_mul(2).max(16);
+        }
+        let slots = self.slots.entry(key.clone()).or_default();
+        any_held(slots);
+        slots.push(Arc::downgrade(slot));
+    }
+}
+
 /// Forgets those that nobody holds any more.
 fn any_held(slots: &mut Vec<Weak<Slot>>) -> bool {
     slots.retain(|slot| slot.strong_count() > 0);
     !slots.is_empty()
 }
 
-impl From<Arc<AccessToken>> for HeldToken {
-    fn from(token: Arc<AccessToken>) -> Self {
-        Self(Guard::from_inner(token))
-    }
-}
-
 impl Deref for HeldToken {
     type Target = AccessToken;
 
+    #[inline]
     fn deref(&self) -> &AccessToken {
-        &self.0
+        &self.token
     }
 }
 
@@ -166,9 +191,7 @@ impl fmt::Debug for HeldToken {
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Slot")
-            .field(&self.token.get().map(ArcSwap::load))
-            .finish()
+        f.debug_tuple("Slot").field(&*self.lock()).finish()
     }
 }
 

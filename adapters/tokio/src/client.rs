@@ -94,7 +94,7 @@ impl EntraClient {
     /// # let credential = Credential::secret(Secret::new("s"));
     /// # let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
     /// # let entra = EntraClient::builder(client).build().unwrap();
-    /// let vault = entra.source(&TokenRequest::for_app(["https://vault.azure.net/.default"]))?;
+    /// let mut vault = entra.source(&TokenRequest::for_app(["https://vault.azure.net/.default"]))?;
     /// // Before every call: vault.token().await?
     /// # Ok::<(), entra_tokio::Error>(())
     /// ```

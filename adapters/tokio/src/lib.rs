@@ -54,8 +54,8 @@ mod source;
 pub use client::{EntraClient, EntraClientBuilder};
 pub use entra_adapter::{
     AssertionSource, Audience, BuildError, CertificateSource, ClientIdentity, Event, Exchange,
-    HeldToken, IdentityError, Metrics, Network, NetworkError, Observer, ProvidedAssertion,
-    ProviderError, Resolve, ResourceError, read_environment,
+    IdentityError, Metrics, Network, NetworkError, Observer, ProvidedAssertion, ProviderError,
+    Resolve, ResourceError, read_environment,
 };
 pub use entra_proto::{
     AccessToken, Account, Authority, AuthorityKind, AuthorityUrl, BearerIsolation, Body,

@@ -1,6 +1,7 @@
 //! Held sources: one request, asked for a token again and again.
 
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,51 +11,59 @@ use entra_proto::{AccessToken, Error, Plan};
 
 use crate::client::EntraClient;
 
-/// Tokens for one request of one [`EntraClient`], made by [`EntraClient::source`]. Cheap to clone; all clones hold the same token.
+/// Tokens for one request of one [`EntraClient`], made by [`EntraClient::source`]. Cheap to clone: each task asks its own, and a token
+/// that one of them got is there for all.
 #[derive(Clone)]
-pub struct HeldSource(Arc<Inner>);
-
-struct Inner {
+pub struct HeldSource {
     client: EntraClient,
     plan: Plan,
-    /// None where the core says that every token has to be asked for.
-    slot: Option<Arc<Slot>>,
+    slot: Arc<Slot>,
+    held: Option<HeldToken>,
 }
 
 impl HeldSource {
     pub(crate) fn new(client: EntraClient, plan: Plan) -> Self {
-        let slot = plan.held_under().map(|key| client.slots().add(key));
-        Self(Arc::new(Inner { client, plan, slot }))
+        let slot = client.slots().add(plan.held_under());
+        Self {
+            client,
+            plan,
+            slot,
+            held: None,
+        }
     }
 
     /// The token that is held, as long as it serves, needs no renewal and is the latest: no lock, no allocation, no look-up, and no
-    /// step that an observer would be told of. Else as [`remembered`](Self::remembered).
+    /// step that an observer would be told of. Else one that a clone of this source has, and else as [`remembered`](Self::remembered).
     ///
-    /// Nothing is held for a request that bypasses the cache, as with a claims challenge, nor for a bound token whose certificate a
-    /// provider names: it is asked every time, so that a new certificate gets a new token.
+    /// Use it for one call, and ask again for the next. Nothing is held for a request that bypasses the cache, as with a claims
+    /// challenge, nor for a bound token whose certificate a provider names: it is asked every time, so that a new certificate gets a
+    /// new token.
     ///
     /// # Errors
     /// As for [`EntraClient::token`].
     #[inline]
-    pub fn token(&self) -> impl Future<Output = Result<HeldToken, Error>> + Send + Unpin + '_ {
-        Token {
-            source: self,
-            fetched: None,
-        }
+    pub fn token(
+        &mut self,
+    ) -> impl Future<Output = Result<&AccessToken, Error>> + Send + Unpin + '_ {
+        Token::Asked(self)
     }
 
+    /// Of a token that is no longer current.
     #[inline]
-    fn held(&self) -> Option<HeldToken> {
-        let slot = self.0.slot.as_ref()?;
-        slot.current(self.0.client.about_now())
+    fn let_go(&mut self) {
+        let now = self.client.about_now();
+        drop(self.held.take_if(|held| !self.slot.is_current(held, now)));
     }
 
-    async fn fetch(&self) -> Result<HeldToken, Error> {
-        let Some(slot) = &self.0.slot else {
-            return Ok(Arc::new(self.remembered().await?).into());
+    async fn fetch(&mut self) -> Result<&AccessToken, Error> {
+        let held = match self.slot.latest(self.client.about_now()) {
+            Some(latest) => latest,
+            None => {
+                let saved = self.slot.saved();
+                self.slot.hold(self.remembered().await?, saved)
+            }
         };
-        let saved = slot.saved();
-        Ok(slot.hold(self.remembered().await?, saved))
+        Ok(self.held.insert(held))
     }
 
     /// A token from the client's memory, from whoever is fetching the same right now, or from Entra: what
@@ -63,45 +72,57 @@ impl HeldSource {
     /// # Errors
     /// As for [`EntraClient::token`].
     #[inline]
-    pub async fn remembered(&self) -> Result<AccessToken, Error> {
-        self.0.client.token_for(&self.0.plan).await
+    pub fn remembered(&self) -> impl Future<Output = Result<AccessToken, Error>> + Send + '_ {
+        self.client.token_for(&self.plan)
     }
 }
 
 /// What [`HeldSource::token`] is awaited as: written out, so that a token which is held is handed out where it is awaited.
-struct Token<'a> {
-    source: &'a HeldSource,
-    /// Once none was held.
-    fetched: Option<Fetched<'a>>,
+enum Token<'a> {
+    Asked(&'a mut HeldSource),
+    /// None was held.
+    Fetched(Fetched<'a>),
+    Over,
 }
 
-type Fetched<'a> = Pin<Box<dyn Future<Output = Result<HeldToken, Error>> + Send + 'a>>;
+type Fetched<'a> = Pin<Box<dyn Future<Output = Result<&'a AccessToken, Error>> + Send + 'a>>;
 
-impl Future for Token<'_> {
-    type Output = Result<HeldToken, Error>;
+impl<'a> Future for Token<'a> {
+    type Output = Result<&'a AccessToken, Error>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.fetched.is_none()
-            && let Some(token) = self.source.held()
-        {
-            return Poll::Ready(Ok(token));
+        match mem::replace(&mut *self, Token::Over) {
+            Token::Asked(source) => {
+                source.let_go();
+                match source.held {
+                    Some(ref held) => Poll::Ready(Ok(held)),
+                    None => self.fetch(Box::pin(source.fetch()), context),
+                }
+            }
+            Token::Fetched(fetched) => self.fetch(fetched, context),
+            Token::Over => Poll::Pending,
         }
-        self.fetch(context)
     }
 }
 
-impl Token<'_> {
+impl<'a> Token<'a> {
     #[cold]
-    fn fetch(&mut self, context: &mut Context<'_>) -> Poll<Result<HeldToken, Error>> {
-        let source = self.source;
-        let fetched = self.fetched.get_or_insert_with(|| Box::pin(source.fetch()));
-        fetched.as_mut().poll(context)
+    fn fetch(
+        &mut self,
+        mut fetched: Fetched<'a>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<&'a AccessToken, Error>> {
+        let polled = fetched.as_mut().poll(context);
+        if polled.is_pending() {
+            *self = Token::Fetched(fetched);
+        }
+        polled
     }
 }
 
 impl fmt::Debug for HeldSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("HeldSource").field(&self.0.plan).finish()
+        f.debug_tuple("HeldSource").field(&self.plan).finish()
     }
 }

@@ -181,7 +181,7 @@ impl Process<'_> {
 
     fn ask(&mut self, tenant: usize) {
         let now = self.now();
-        if matches!(&self.held[tenant], Some(token) if token.serves(now)) {
+        if matches!(&self.held[tenant], Some(token) if now.precedes(token.serves_until())) {
             self.load.served += self.fleet.callers as u64;
             return;
         }

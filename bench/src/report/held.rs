@@ -71,7 +71,7 @@ fn futures() -> Vec<Row> {
         "the future of `EntraClient::token`",
         format!("{} B", plain(asked as f64)),
     )];
-    if let Ok(source) = client.source(&request) {
+    if let Ok(mut source) = client.source(&request) {
         let held = size_of_val(&source.token());
         rows.push(Row::of(
             "the future of `HeldSource::token`",

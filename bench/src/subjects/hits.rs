@@ -66,7 +66,7 @@ impl Held {
     /// If it is not remembered.
     #[must_use]
     pub fn of(client: &EntraClient, tenant: usize) -> Self {
-        let source = client.source(&world::in_tenant(tenant)).expect("a source");
+        let mut source = client.source(&world::in_tenant(tenant)).expect("a source");
         at_once!(source.token()).expect("a token");
         Self(source)
     }
@@ -76,6 +76,34 @@ impl Subject for Held {
     fn run(&mut self, times: u64) {
         for _ in 0..times {
             black_box(at_once!(self.0.token()).expect("a token"));
+        }
+    }
+}
+
+/// [`HeldSource::token`] of many sources.
+#[derive(Debug)]
+pub(super) struct HeldEach {
+    sources: Vec<HeldSource>,
+    order: Scattered,
+}
+
+impl HeldEach {
+    /// Of so many, each for another tenant.
+    pub(super) fn new(entries: usize) -> Self {
+        let client = entra(entries);
+        let held = |tenant| Held::of(&client, tenant).0;
+        Self {
+            sources: (0..entries).map(held).collect(),
+            order: Scattered::over(entries),
+        }
+    }
+}
+
+impl Subject for HeldEach {
+    fn run(&mut self, times: u64) {
+        for _ in 0..times {
+            let source = &mut self.sources[self.order.number()];
+            black_box(at_once!(source.token()).expect("a token"));
         }
     }
 }

@@ -104,6 +104,33 @@ proptest! {
         }
     }
 
+    /// I17, RUN-17: whoever holds on to a token may use it as long as the memory would hand it out as it is, to the nanosecond and
+    /// whatever the clocks do.
+    #[test]
+    fn run17_a_token_serves_who_holds_it_as_long_as_the_memory_has_it(
+        (expires, renewed) in (0..9_000_u64, prop::option::of(0..9_000_u64)),
+        seed in seeds(),
+        wall in prop_oneof![-2..3_i64, -20_000_000_000_000..20_000_000_000_000_i64],
+        monotonic in prop_oneof![-2..3_i64, -20_000_000_000_000..20_000_000_000_000_i64],
+    ) {
+        let plan = bearer().plan(&secret_client()).expect("a plan");
+        let renewed = renewed.map_or_else(String::new, |renewed| format!(",\"refresh_in\":{renewed}"));
+        let granted = granting("Bearer", "CANARY", &format!(",\"expires_in\":{expires}{renewed}"));
+        let mut world = Answerer::new(Script::default().answering([granted]));
+        let done = world.run(plan.clone(), seed);
+        let Ok(token) = done.result() else { return Ok(()) };
+        let until = token.serves_until();
+        let beside = |moment: Duration, nanos: i64| {
+            u64::try_from(moment.as_nanos()).expect("a time").saturating_add_signed(nanos)
+        };
+        let now = Now::from_nanos(beside(until.wall(), wall), beside(until.monotonic(), monotonic));
+        let hit = world.memory().hit(&plan, now);
+        prop_assert_eq!(now.precedes(until), hit.is_some(), "{:?}, {:?}", now, until);
+        if hit.is_some() {
+            prop_assert!(token.expires_at() > now.wall().saturating_add(seconds(300)));
+        }
+    }
+
     /// I28: whoever was told to wait waits, and nobody else does.
     #[test]
     fn i28_who_has_to_wait_keeps_no_other_waiting(

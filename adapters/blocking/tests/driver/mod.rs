@@ -1,8 +1,7 @@
 //! The adapter, as the conformance table drives it.
 
 use entra_blocking::{
-    Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, HeldSource, HeldToken,
-    ResourceError,
+    Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, HeldSource, ResourceError,
 };
 use entra_conformance::{Driver, Setup};
 use entra_proto::{AccessToken, Body, Error, Failure, ProviderContext, TokenRequest};
@@ -36,8 +35,8 @@ impl Driver for Blocking {
         client.source(request)
     }
 
-    fn held(source: &HeldSource) -> Result<HeldToken, Error> {
-        source.token()
+    fn held(source: &mut HeldSource) -> Result<AccessToken, Error> {
+        source.token().cloned()
     }
 
     fn export_cache(client: &EntraClient) -> Body {

@@ -29,7 +29,8 @@ fn token_endpoint() -> Target {
     Target::Endpoint(Endpoint::Token)
 }
 
-/// RUN-17: once the token is held, asking for it takes no step, asks no provider and sends nothing; all clones have it.
+/// RUN-17: once the token is held, asking for it takes no step, asks no provider and sends nothing; all clones have it, one
+/// that nobody has asked yet too.
 pub fn run17_a_held_source_answers_without_a_step<D: Driver>() {
     let world = World::new();
     let (pairs, calls) = world.pairs(&world.alpha);
@@ -42,15 +43,16 @@ pub fn run17_a_held_source_answers_without_a_step<D: Driver>() {
         ..world.with_provider(pairs)
     })
     .unwrap();
-    let source = D::source(&client, &bearer()).unwrap();
-    let first = D::held(&source).unwrap();
+    let mut source = D::source(&client, &bearer()).unwrap();
+    let mut before = source.clone();
+    let first = D::held(&mut source).unwrap();
     assert_eq!(first.source(), TokenSource::Network);
     // What was saved since it was asked for could have been later than it: now it is read, and held.
-    let second = D::held(&source).unwrap();
+    let second = D::held(&mut source).unwrap();
     assert_eq!(second.source(), TokenSource::Cache);
     let taken = steps.load(Ordering::SeqCst);
-    let clone = source.clone();
-    for source in [&source, &clone] {
+    let mut clone = source.clone();
+    for source in [&mut source, &mut clone, &mut before] {
         for _ in 0..1_000 {
             assert_eq!(D::held(source).unwrap().secret(), first.secret());
         }
@@ -69,12 +71,12 @@ pub fn run17_a_held_token_is_never_served_too_close_to_its_end<D: Driver>() {
         .emulator
         .set_fault(token_endpoint(), lasting("short", 302));
     let client = D::build(with_secret(&world)).unwrap();
-    let source = D::source(&client, &bearer()).unwrap();
+    let mut source = D::source(&client, &bearer()).unwrap();
     let began = Instant::now();
     let mut served = 0;
     while world.token_requests() < 3 {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let token = D::held(&source).unwrap();
+        let token = D::held(&mut source).unwrap();
         let left = token.expires_at().saturating_sub(wall);
         assert!(left > Duration::from_secs(300), "{left:?}");
         served += 1;
@@ -87,9 +89,9 @@ pub fn run17_a_held_token_is_never_served_too_close_to_its_end<D: Driver>() {
 pub fn run18_what_answers_a_challenge_takes_the_place_of_what_is_held<D: Driver>() {
     let world = World::new();
     let client = D::build(with_secret(&world)).unwrap();
-    let source = D::source(&client, &bearer()).unwrap();
-    let hold = || {
-        let tokens = [0; 3].map(|_| D::held(&source).unwrap());
+    let mut source = D::source(&client, &bearer()).unwrap();
+    let mut hold = || {
+        let tokens = [0; 3].map(|_| D::held(&mut source).unwrap());
         let [first, _, last] = &tokens;
         assert_eq!(first.secret(), last.secret());
         last.secret().clone()
@@ -112,17 +114,17 @@ pub fn run18_what_is_imported_takes_the_place_of_what_is_held<D: Driver>() {
     let world = World::new();
     let client = || D::build(with_secret(&world)).unwrap();
     let (one, other) = (client(), client());
-    let source = D::source(&one, &bearer()).unwrap();
+    let mut source = D::source(&one, &bearer()).unwrap();
     world
         .emulator
         .fail_next(token_endpoint(), lasting("before", 1_000));
     for _ in 0..3 {
-        assert_eq!(D::held(&source).unwrap().secret().expose(), "before");
+        assert_eq!(D::held(&mut source).unwrap().secret().expose(), "before");
     }
     let later = D::token(&other, &bearer()).unwrap();
     let document = D::export_cache(&other);
     assert_eq!(D::import_cache(&one, document.expose()), Ok(1));
-    assert_eq!(D::held(&source).unwrap().secret(), later.secret());
+    assert_eq!(D::held(&mut source).unwrap().secret(), later.secret());
     assert_eq!(world.token_requests(), 2);
 }
 
@@ -142,7 +144,7 @@ pub fn run18_a_bound_token_follows_the_certificate_of_its_provider<D: Driver>() 
         ))
     });
     let client = D::build(world.with_provider(provider)).unwrap();
-    let source = D::source(&client, &pop()).unwrap();
+    let mut source = D::source(&client, &pop()).unwrap();
     for (call, of) in [
         &world.alpha,
         &world.alpha,
@@ -153,7 +155,7 @@ pub fn run18_a_bound_token_follows_the_certificate_of_its_provider<D: Driver>() 
     .into_iter()
     .enumerate()
     {
-        let token = D::held(&source).unwrap();
+        let token = D::held(&mut source).unwrap();
         let bound = token.binding_certificate().unwrap();
         assert_eq!(bound.thumbprint().to_string(), of.thumbprint());
         assert_eq!(calls.load(Ordering::SeqCst), call + 1);
@@ -166,10 +168,10 @@ pub fn run18_nothing_is_held_for_a_request_that_bypasses_the_cache<D: Driver>() 
     let world = World::new();
     let client = D::build(with_secret(&world)).unwrap();
     for request in [bearer().claims(CHALLENGE), bearer().bypassing_cache()] {
-        let source = D::source(&client, &request).unwrap();
+        let mut source = D::source(&client, &request).unwrap();
         let before = world.token_requests();
         for sent in 1..=3 {
-            assert_eq!(D::held(&source).unwrap().source(), TokenSource::Network);
+            assert_eq!(D::held(&mut source).unwrap().source(), TokenSource::Network);
             assert_eq!(world.token_requests(), before + sent);
         }
     }

@@ -42,6 +42,7 @@ impl Origin {
 fn read(clock: ClockId) -> u64 {
     let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    let nanos = u64::try_from(time.tv_nsec).unwrap_or_default();
+    // Never negative; if it were, it would be late, which ends tokens.
+    let nanos = time.tv_nsec.cast_unsigned();
     seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }

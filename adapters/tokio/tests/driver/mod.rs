@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 use entra_conformance::{Driver, Setup};
 use entra_proto::{AccessToken, Body, Error, Failure, ProviderContext, TokenRequest};
 use entra_tokio::{
-    Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, HeldSource, HeldToken,
-    ResourceError,
+    Audience, BuildError, EntraClient, EntraClientBuilder, FirstLeg, HeldSource, ResourceError,
 };
 use tokio::runtime::Runtime;
 
@@ -42,8 +41,8 @@ impl Driver for Tokio {
         client.source(request)
     }
 
-    fn held(source: &HeldSource) -> Result<HeldToken, Error> {
-        RUNTIME.block_on(source.token())
+    fn held(source: &mut HeldSource) -> Result<AccessToken, Error> {
+        RUNTIME.block_on(source.token()).cloned()
     }
 
     fn export_cache(client: &EntraClient) -> Body {
