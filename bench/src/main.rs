@@ -1,5 +1,5 @@
 //! `entra-bench report` takes every figure and writes `docs/PERFORMANCE.md`; the other commands are its parts, for whoever looks into
-//! one of them: `once` for valgrind, `resident` for the size of a process, `fleet` for the simulation.
+//! one of them: `once` for valgrind, `race` for times, `resident` for the size of a process, `fleet` for the simulation.
 
 #![forbid(unsafe_code)]
 
@@ -7,13 +7,14 @@ use std::process::ExitCode;
 
 use entra_bench::fleet::{Fleet, Measures, simulate};
 use entra_bench::measure::Moment;
-use entra_bench::sampler::Effort;
+use entra_bench::sampler::{self, Effort, Subject};
 use entra_bench::server::{Manners, Server};
 use entra_bench::{counts, measure, report, resident, subjects};
 
 const USAGE: &str = "\
 entra-bench report [--quick]            takes all figures, writes docs/PERFORMANCE.md and its plots
 entra-bench once SUBJECT ENTRIES TIMES  runs a subject so many times with so many entries: for valgrind
+entra-bench race ENTRIES SUBJECT...     times subjects in turn with so many entries, prints what each call takes
 entra-bench fleet PROCESSES             plays a fleet of so many processes, with everything that spares the service and without
 entra-bench threads                     prints how many calls a second one thread makes, and two
 entra-bench rotations COUNT             renews a certificate so often, prints file descriptors and resident KiB on the way
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         ["report"] => report::run(false),
         ["report", "--quick"] => report::run(true),
         ["once", name, entries, times] => once(name, entries, times),
+        ["race", entries, names @ ..] if !names.is_empty() => race(entries, names),
         ["fleet", processes] => number(processes).map(play),
         ["threads"] => {
             threads();
@@ -45,13 +47,28 @@ fn main() -> ExitCode {
     }
 }
 
-fn once(name: &str, entries: &str, times: &str) -> Result<(), String> {
+fn subject(name: &str, entries: &str) -> Result<Box<dyn Subject>, String> {
     let names = || {
         let names: Vec<&str> = subjects::KINDS.iter().map(|kind| kind.name).collect();
         format!("the subjects are {}\n", names.join(", "))
     };
     let kind = subjects::named(name).ok_or_else(names)?;
-    let mut subject = (kind.make)(number(entries)?);
+    Ok((kind.make)(number(entries)?))
+}
+
+fn race(entries: &str, names: &[&str]) -> Result<(), String> {
+    let contenders: Result<Vec<_>, String> =
+        names.iter().map(|name| subject(name, entries)).collect();
+    let sampled = sampler::race(&mut contenders?, Effort::FULL);
+    for (name, sampled) in names.iter().zip(sampled) {
+        let sampler::Sampled { median, low, high } = sampled;
+        println!("{name}: {median:.1} ns (half of all between {low:.1} and {high:.1})");
+    }
+    Ok(())
+}
+
+fn once(name: &str, entries: &str, times: &str) -> Result<(), String> {
+    let mut subject = subject(name, entries)?;
     // The same for every number of times, so that it is no part of a difference.
     subject.prepare(MOST_TIMES);
     let times: u64 = number(times)?;
