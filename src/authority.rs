@@ -2,6 +2,8 @@
 //!
 //! Hosts come from this table and from what the application itself configured, never from the network.
 
+use std::sync::Arc;
+
 use url::Url;
 
 use crate::error::{Code, Error};
@@ -237,7 +239,7 @@ impl Authority {
     }
 
     /// What names this authority in a cache key, tenant aside: aliases of one cloud share it.
-    pub(crate) fn cache_name(&self) -> String {
+    pub(crate) fn cache_name(&self) -> Arc<str> {
         let host = match self.kind {
             AuthorityKind::Entra => Cloud::of(&self.host).map_or(&*self.host, |cloud| cloud.cache),
             AuthorityKind::Dsts
@@ -251,7 +253,7 @@ impl Authority {
             name.push('/');
             name.push_str(&self.path);
         }
-        name
+        name.into()
     }
 
     /// The authority's URL for `tenant`, as a provider is told it.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::authority::Authority;
+use crate::cache::TokenKey;
 use crate::credential::{CheckedCredential, Credential, Needs};
 use crate::error::{Code, Error};
 use crate::region::{Environment, Region, RegionChoice, RegionPolicy, RegionSource};
@@ -28,8 +29,10 @@ use crate::wire::headers::Headers;
 pub struct Client(Arc<Configuration>);
 
 pub(crate) struct Configuration {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) authority: Authority,
+    /// The key of the Bearer tokens for the application, without its tenant: most keys are like it, and share it.
+    pub(crate) plain_key: Arc<TokenKey>,
     pub(crate) credential: CheckedCredential,
     pub(crate) region: RegionChoice,
     pub(crate) region_policy: RegionPolicy,
@@ -275,8 +278,14 @@ impl ClientBuilder {
                 "a capability has control characters",
             ));
         }
+        let id: Arc<str> = self.id.into();
         Ok(Client(Arc::new(Configuration {
-            id: self.id,
+            plain_key: Arc::new(TokenKey::plain(
+                authority.kind(),
+                authority.cache_name(),
+                Arc::clone(&id),
+            )),
+            id,
             authority,
             credential: self.credential.check()?,
             region,

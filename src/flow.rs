@@ -232,7 +232,7 @@ impl Plan {
     /// Begins a flow. `seed` is the only randomness that it will use.
     pub fn start(self, seed: Seed, now: Now) -> Step {
         let decided = self.decided();
-        let first_look = decided.first_look.clone();
+        let first_look = self.first_look().cloned();
         let flow = Box::new(Flow {
             key: decided.key.clone(),
             seed,

@@ -46,7 +46,16 @@ pub struct Plan {
     decided: Arc<Decided>,
     /// Once they were worked out.
     ways: Option<Arc<Ways>>,
+    /// Where a flow looks before it asks anybody for anything, if it may. With the plan itself, so that a look-up need not wait for
+    /// what was decided to come from memory.
+    first_look: Option<FirstLook>,
     renewal: bool,
+}
+
+#[derive(Clone)]
+pub(crate) struct FirstLook {
+    pub(crate) key: PartitionKey,
+    pub(crate) scopes: ScopeSet,
 }
 
 pub(crate) struct Decided {
@@ -71,8 +80,6 @@ pub(crate) struct Decided {
     pub(crate) reading: Reading,
     /// Where the token is remembered; the certificate is in it if it is known already.
     pub(crate) key: PartitionKey,
-    /// Where a flow looks before it asks anybody for anything, if it may.
-    pub(crate) first_look: Option<PartitionKey>,
     /// Only a provider's answer can name the certificate that belongs into the key (rule 4).
     pub(crate) answer_names_key: bool,
     /// Whether mutual TLS is possible at all with this client and tenant: tenant, then region, then host (rule 16).
@@ -143,6 +150,10 @@ impl TokenRequest {
             (Reading::Cache, true, Some(offered)) => Some(key.with_certificate(Some(offered))),
             (Reading::Cache, true, None) | (Reading::Bypass | Reading::Never, _, _) => None,
         };
+        let first_look = first_look.map(|key| FirstLook {
+            key,
+            scopes: scopes.set.clone(),
+        });
         Ok(Plan {
             decided: Arc::new(Decided {
                 client: client.clone(),
@@ -158,7 +169,6 @@ impl TokenRequest {
                 scope_text: scopes.text,
                 claims,
                 answer_names_key,
-                first_look,
                 proof,
                 own_claims,
                 reading,
@@ -168,6 +178,7 @@ impl TokenRequest {
                 request: self,
             }),
             ways: None,
+            first_look,
             renewal: false,
         })
     }
@@ -204,11 +215,12 @@ impl TokenRequest {
             | Grant::FederatedUser { .. } => GrantKey::Once,
             Grant::Account(account) => GrantKey::Account(account.clone()),
         };
-        PartitionKey::tokens(TokenKey {
-            authority_kind: configuration.authority.kind(),
-            authority: configuration.authority.cache_name(),
+        let plain = &configuration.plain_key;
+        let key = TokenKey {
+            authority_kind: plain.authority_kind,
+            authority: Arc::clone(&plain.authority),
             tenant: tenant.map_or("", Tenant::as_str).to_ascii_lowercase(),
-            client: configuration.id.clone(),
+            client: Arc::clone(&plain.client),
             kind,
             certificate,
             grant,
@@ -216,7 +228,8 @@ impl TokenRequest {
             assertion_fmi_path: self.assertion_fmi_path.clone(),
             partition: self.partition.clone(),
             further: further.map(Box::new),
-        })
+        };
+        PartitionKey::tokens_beside(key, plain)
     }
 
     /// What else changes the token: the claims as they will be sent, so that blanks do not count.
@@ -303,21 +316,22 @@ impl Plan {
     /// plan that bypasses the cache or whose grant works once (rule 11), nor where a provider has to be asked first, since only its
     /// answer names the certificate (rule 4).
     ///
-    /// For drivers that keep a token beside the memory, as long as it [`serves`](crate::AccessToken::serves): what is saved under
-    /// this key, as the answer to a challenge is, takes its place.
+    /// For drivers that keep a token beside the memory, for as long as it [serves](crate::AccessToken::serves_until): what is saved
+    /// under this key, as the answer to a challenge is, takes its place.
     #[must_use]
     pub fn held_under(&self) -> Option<&PartitionKey> {
-        let decided = &self.decided;
-        decided
-            .first_look
-            .as_ref()
-            .filter(|_| !decided.answer_names_key)
+        self.first_look().filter(|_| !self.decided.answer_names_key)
     }
 
     /// Where [`Memory::hit`](crate::Memory::hit) looks for it, if it does: for drivers that keep their memory in parts.
     #[must_use]
     pub fn first_look(&self) -> Option<&PartitionKey> {
-        self.decided.first_look.as_ref()
+        self.first_look.as_ref().map(|look| &look.key)
+    }
+
+    /// The same, and what for.
+    pub(crate) fn looks_first(&self) -> Option<&FirstLook> {
+        self.first_look.as_ref()
     }
 
     /// What kind of token it will bring.

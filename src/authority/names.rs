@@ -24,7 +24,7 @@ impl Authority {
             AuthorityKind::Oidc => Self::oidc(&format!("https://{name}")),
         };
         authority.ok().filter(|authority| {
-            authority.kind == kind && authority.cache_name() == name && authority.is_for(tenant)
+            authority.kind == kind && *authority.cache_name() == *name && authority.is_for(tenant)
         })
     }
 

@@ -19,40 +19,38 @@ use super::token_key::{GrantKey, TokenKey};
 ///
 /// [`remembers`](PartitionKey::remembers) has an example of what one says; [`CacheUpdate`](super::CacheUpdate), of a store by such keys.
 #[derive(Clone)]
-pub struct PartitionKey(Arc<Digested>);
-
-/// A key with what a hash is made of, so that a look-up does not go over the whole key again.
-///
-/// The digest follows from the key alone, because a key meets several maps; each map makes its own hash of it, with a secret of its
-/// own. Two keys may have the same digest, so it is only where a comparison of the keys begins.
-struct Digested {
+pub struct PartitionKey {
+    /// What a hash is made of, so that a look-up does not go over the whole key again, and knows where to look before the key itself
+    /// has come from memory.
+    ///
+    /// It follows from the key alone, because a key meets several maps; each map makes its own hash of it, with a secret of its
+    /// own. Two keys may have the same digest, so it is only where a comparison of the keys begins.
     digest: u64,
-    /// Read once as well.
-    tenant: TenantId,
     key: Key,
 }
 
-#[derive(Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Key {
-    Tokens(TokenKey),
-    Fact(Fact),
+    /// The tenant, and all the rest, which most keys of a client share.
+    Tokens(TenantId, Arc<TokenKey>),
+    Fact(Arc<Fact>),
 }
 
 /// What is remembered besides tokens.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Fact {
     /// The region that this client runs in.
-    Region { client: String },
+    Region { client: Arc<str> },
     /// That Entra knows this host, or what its OpenID configuration says.
     Instance {
         kind: AuthorityKind,
-        authority: String,
+        authority: Arc<str>,
     },
     /// The refresh token of a user.
     RefreshToken(UserKey),
     /// Until when the service asked not to be asked.
     Throttle {
-        client: String,
+        client: Arc<str>,
         tenant: String,
         host: String,
     },
@@ -62,8 +60,8 @@ pub(crate) enum Fact {
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct UserKey {
     pub(crate) authority_kind: AuthorityKind,
-    pub(crate) authority: String,
-    pub(crate) client: String,
+    pub(crate) authority: Arc<str>,
+    pub(crate) client: Arc<str>,
     pub(crate) account: Account,
     pub(crate) partition: Option<String>,
 }
@@ -74,141 +72,146 @@ const PLACES: usize = 656;
 
 impl PartitionKey {
     pub(crate) fn tokens(key: TokenKey) -> Self {
-        Self::of(Key::Tokens(key))
+        let (tenant, rest) = TenantId::out_of(key);
+        Self::of(Key::Tokens(tenant, Arc::new(rest)))
+    }
+
+    /// The same, sharing the rest if that is like this one, which names no tenant.
+    pub(crate) fn tokens_beside(key: TokenKey, like: &Arc<TokenKey>) -> Self {
+        let (tenant, rest) = TenantId::out_of(key);
+        let rest = if rest.tenant.is_empty() && rest.is_same_but_tenant(like) {
+            Arc::clone(like)
+        } else {
+            Arc::new(rest)
+        };
+        Self::of(Key::Tokens(tenant, rest))
     }
 
     pub(crate) fn fact(fact: Fact) -> Self {
-        Self::of(Key::Fact(fact))
+        Self::of(Key::Fact(Arc::new(fact)))
     }
 
     fn of(key: Key) -> Self {
         let digest = digest(&key);
-        let tenant = match &key {
-            Key::Tokens(key) => TenantId::of(&key.tenant),
-            Key::Fact(_) => TenantId::NONE,
-        };
-        Self(Arc::new(Digested {
-            digest,
-            tenant,
-            key,
-        }))
+        Self { digest, key }
     }
 
     /// A key whose digest others have too.
     #[cfg(test)]
     pub(super) fn of_digest(digest: u64, key: TokenKey) -> Self {
-        let tenant = TenantId::of(&key.tenant);
-        let key = Key::Tokens(key);
-        Self(Arc::new(Digested {
+        Self {
             digest,
-            tenant,
-            key,
-        }))
+            ..Self::tokens(key)
+        }
     }
 
     /// A number that equal keys have in common, in this process: for drivers that keep their memory in parts. Other keys may have it
     /// too, so it says which part, never which key.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        self.0.digest
-    }
-
-    /// The tenant whose tokens are remembered here, and what is left of its name then.
-    pub(super) fn tenant(&self) -> TenantId {
-        self.0.tenant
+        self.digest
     }
 
     pub(super) fn inner(&self) -> &Key {
-        &self.0.key
+        &self.key
     }
 
-    /// What tells the tokens here from all others, if tokens are remembered here.
-    pub(super) fn of_tokens(&self) -> Option<&TokenKey> {
-        match &self.0.key {
-            Key::Tokens(key) => Some(key),
+    /// What tells the tokens here from all others, if tokens are remembered here: their tenant, and the rest.
+    pub(super) fn of_tokens(&self) -> Option<(TenantId, &Arc<TokenKey>)> {
+        match &self.key {
+            Key::Tokens(tenant, rest) => Some((*tenant, rest)),
             Key::Fact(_) => None,
+        }
+    }
+
+    fn as_fact(&self) -> Option<&Fact> {
+        match &self.key {
+            Key::Fact(fact) => Some(fact),
+            Key::Tokens(..) => None,
         }
     }
 
     /// Whose refresh token is remembered here, if one is.
     pub(super) fn of_user(&self) -> Option<&UserKey> {
-        match &self.0.key {
-            Key::Fact(Fact::RefreshToken(user)) => Some(user),
-            Key::Fact(Fact::Region { .. } | Fact::Instance { .. } | Fact::Throttle { .. })
-            | Key::Tokens(_) => None,
+        match self.as_fact()? {
+            Fact::RefreshToken(user) => Some(user),
+            Fact::Region { .. } | Fact::Instance { .. } | Fact::Throttle { .. } => None,
         }
     }
 
     /// The same key for this account.
     pub(crate) fn with_account(&self, account: &Account) -> Self {
-        match &self.0.key {
-            Key::Tokens(key) => Self::tokens(TokenKey {
-                grant: GrantKey::Account(account.clone()),
-                ..key.clone()
-            }),
+        self.with_rest(|key| TokenKey {
+            grant: GrantKey::Account(account.clone()),
+            ..key
+        })
+    }
+
+    fn with_rest(&self, change: impl FnOnce(TokenKey) -> TokenKey) -> Self {
+        match &self.key {
+            Key::Tokens(tenant, rest) => {
+                let rest = change(TokenKey::clone(rest));
+                Self::of(Key::Tokens(*tenant, Arc::new(rest)))
+            }
             Key::Fact(_) => self.clone(),
         }
     }
 
     /// Where the refresh token of the account is remembered whose access tokens are remembered here.
     pub(crate) fn refresh_token(&self) -> Option<Self> {
-        match &self.0.key {
-            Key::Tokens(TokenKey {
-                grant: GrantKey::Account(account),
-                authority_kind,
-                authority,
-                client,
-                partition,
-                ..
-            }) => Some(Self::fact(Fact::RefreshToken(UserKey {
-                authority_kind: *authority_kind,
-                authority: authority.clone(),
-                client: client.clone(),
+        let (_, key) = self.of_tokens()?;
+        match &key.grant {
+            GrantKey::Account(account) => Some(Self::fact(Fact::RefreshToken(UserKey {
+                authority_kind: key.authority_kind,
+                authority: Arc::clone(&key.authority),
+                client: Arc::clone(&key.client),
                 account: account.clone(),
-                partition: partition.clone(),
+                partition: key.partition.clone(),
             }))),
-            Key::Tokens(_) | Key::Fact(_) => None,
+            GrantKey::App | GrantKey::OnBehalfOf(_) | GrantKey::Once => None,
         }
     }
 
     pub(crate) fn is_of_refresh_token(&self) -> bool {
-        matches!(&self.0.key, Key::Fact(Fact::RefreshToken(_)))
+        matches!(self.as_fact(), Some(Fact::RefreshToken(_)))
     }
 
     /// The same key for another certificate.
     pub(crate) fn with_certificate(&self, certificate: Option<Thumbprint>) -> Self {
-        match &self.0.key {
-            Key::Tokens(key) => Self::tokens(TokenKey {
-                certificate,
-                ..key.clone()
-            }),
-            Key::Fact(_) => self.clone(),
-        }
+        self.with_rest(|key| TokenKey { certificate, ..key })
     }
 
     /// How many bytes the key takes, and its places in a memory.
     pub(crate) fn size(&self) -> usize {
-        let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let text = match &self.0.key {
-            Key::Tokens(key) => key.size(),
-            Key::Fact(Fact::Region { client }) => client.len(),
-            Key::Fact(Fact::Instance { authority, .. }) => authority.len(),
-            Key::Fact(Fact::RefreshToken(user)) => user
-                .authority
-                .len()
-                .saturating_add(user.client.len())
-                .saturating_add(user.account.home_id().len())
-                .saturating_add(long(&user.partition)),
-            Key::Fact(Fact::Throttle {
+        let text = match &self.key {
+            Key::Tokens(_, rest) => rest.size(),
+            Key::Fact(fact) => fact.size(),
+        };
+        PLACES.saturating_add(text)
+    }
+}
+
+impl Fact {
+    fn size(&self) -> usize {
+        let text = match self {
+            Self::Region { client } => client.len(),
+            Self::Instance { authority, .. } => authority.len(),
+            Self::RefreshToken(user) => {
+                let partition = user.partition.as_ref().map_or(0, String::len);
+                let client = user.authority.len().saturating_add(user.client.len());
+                let account = user.account.home_id().len();
+                client.saturating_add(account).saturating_add(partition)
+            }
+            Self::Throttle {
                 client,
                 tenant,
                 host,
-            }) => client
+            } => client
                 .len()
                 .saturating_add(tenant.len())
                 .saturating_add(host.len()),
         };
-        PLACES.saturating_add(size_of::<Key>()).saturating_add(text)
+        size_of::<Self>().saturating_add(text)
     }
 }
 
@@ -221,8 +224,7 @@ pub(super) fn digest(of: &impl Hash) -> u64 {
 
 impl PartialEq for PartitionKey {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-            || (self.0.digest == other.0.digest && self.0.key == other.0.key)
+        self.digest == other.digest && self.key == other.key
     }
 }
 
@@ -230,13 +232,13 @@ impl Eq for PartitionKey {}
 
 impl Hash for PartitionKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0.digest);
+        state.write_u64(self.digest);
     }
 }
 
 impl Ord for PartitionKey {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.key.cmp(&other.0.key)
+        self.key.cmp(&other.key)
     }
 }
 
@@ -249,18 +251,20 @@ impl PartialOrd for PartitionKey {
 impl fmt::Debug for PartitionKey {
     /// Neither the partition's name, which callers take from session ids and the like, nor what they send of their own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.key {
-            Key::Fact(Fact::RefreshToken(user)) => f
+        if let Some(user) = self.of_user() {
+            return f
                 .debug_struct("RefreshToken")
                 .field("authority", &user.authority)
                 .field("client", &user.client)
                 .field("account", &user.account)
-                .finish_non_exhaustive(),
+                .finish_non_exhaustive();
+        }
+        match &self.key {
             Key::Fact(fact) => fact.fmt(f),
-            Key::Tokens(key) => f
+            Key::Tokens(tenant, key) => f
                 .debug_struct("Tokens")
                 .field("authority", &key.authority)
-                .field("tenant", &key.tenant)
+                .field("tenant", &tenant.in_full(&key.tenant))
                 .field("client", &key.client)
                 .field("kind", &key.kind)
                 .field("certificate", &key.certificate)
@@ -275,22 +279,19 @@ mod tests {
     use super::*;
 
     fn key(tenant: &str) -> Key {
-        Key::Fact(Fact::Throttle {
-            client: "app".to_owned(),
+        Key::Fact(Arc::new(Fact::Throttle {
+            client: "app".into(),
             tenant: tenant.to_owned(),
             host: "login.example".to_owned(),
-        })
+        }))
     }
 
     /// A digest alone would hand out another principal's token when it collides.
     #[test]
     fn keys_of_one_digest_are_told_from_each_other() {
-        let with = |digest, tenant| {
-            PartitionKey(Arc::new(Digested {
-                digest,
-                tenant: TenantId::NONE,
-                key: key(tenant),
-            }))
+        let with = |digest, tenant| PartitionKey {
+            digest,
+            key: key(tenant),
         };
         assert!(with(7, "a") == with(7, "a"));
         assert!(with(7, "a") != with(7, "b"));
@@ -303,8 +304,8 @@ mod tests {
     #[test]
     fn equal_keys_have_equal_digests_and_others_have_others() {
         let of = |tenant| PartitionKey::of(key(tenant));
-        assert_eq!(of("a").0.digest, of("a").0.digest);
-        assert_ne!(of("a").0.digest, of("b").0.digest);
+        assert_eq!(of("a").digest, of("a").digest);
+        assert_ne!(of("a").digest, of("b").digest);
         assert!(of("a") == of("a") && of("a") < of("b"));
         assert_eq!(of("b").partial_cmp(&of("a")), Some(Ordering::Greater));
         // So that a map finds one among many without comparing it with each.

@@ -15,7 +15,7 @@ use super::token_key::TokenKey;
 #[derive(Clone)]
 pub(super) struct Kin {
     /// Without such a tenant.
-    pub(super) key: TokenKey,
+    pub(super) key: Arc<TokenKey>,
     pub(super) about: Arc<About>,
     pub(super) region: Option<Region>,
 }
@@ -23,14 +23,13 @@ pub(super) struct Kin {
 /// What a kin is made of, where there is none like it yet.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    key: &'a TokenKey,
-    named: &'a str,
+    key: &'a Arc<TokenKey>,
     about: &'a Arc<About>,
     region: &'a Option<Region>,
 }
 
 /// A tenant as a token is held by.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct TenantId([u8; 16]);
 
 /// Makes hashes of digests, for tables: with a secret of its own, so that nobody from outside knows which digests meet in a table. It
@@ -69,9 +68,9 @@ impl Hashes {
     }
 }
 
-/// What the structures here take for one kin besides its key, at worst: the rest of its place and half of another, for those to come, its
-/// place in the index, and what an allocator adds to a block for each text; together as much as a place.
-const PLACE: usize = size_of::<Option<Counted>>();
+/// What the structures here take for one kin besides its key, at worst: its place and half of another, for those to come, its place in the
+/// index, and what an allocator adds to a block for each text; together as much as two places.
+const PLACE: usize = 2 * size_of::<Option<Counted>>();
 
 impl TenantId {
     /// No tenant, or one that is named in the key.
@@ -82,9 +81,14 @@ impl TenantId {
         Self::parse(tenant).unwrap_or(Self::NONE)
     }
 
-    /// What a key still has to say of its tenant.
-    pub(super) fn rest(self, tenant: &str) -> &str {
-        if self == Self::NONE { tenant } else { "" }
+    /// The GUID that a key names, and the key without it.
+    pub(super) fn out_of(key: TokenKey) -> (Self, TokenKey) {
+        let id = Self::of(&key.tenant);
+        if id == Self::NONE {
+            return (id, key);
+        }
+        let tenant = String::new();
+        (id, TokenKey { tenant, ..key })
     }
 
     /// As keys write them: in lower case.
@@ -123,9 +127,13 @@ impl TenantId {
 }
 
 impl Kin {
-    /// Whether it is of this key, whose tenant is as [`TenantId::rest`] leaves it.
-    pub(super) fn is_of(&self, key: &TokenKey, named: &str) -> bool {
-        let held = &self.key.tenant;
+    /// Whether it is of this key, whose tenant is as [`TenantId::out_of`] leaves it. A client's plain keys are one and the same.
+    pub(super) fn is_of(&self, key: &Arc<TokenKey>) -> bool {
+        Arc::ptr_eq(&self.key, key) || self.is_equal_to(key)
+    }
+
+    fn is_equal_to(&self, key: &TokenKey) -> bool {
+        let (held, named) = (&self.key.tenant, &key.tenant);
         // Most are empty, and comparing no bytes costs more than all the rest: the address of an empty text is no memory's, and processors
         // that load under a mask take a hundred nanoseconds to find out that they need not.
         let same_name = held.len() == named.len() && (named.is_empty() || held == named);
@@ -140,10 +148,9 @@ impl Kin {
 }
 
 impl<'a> Wanted<'a> {
-    pub(super) fn new(key: &'a TokenKey, tenant: TenantId, entry: &'a Entry) -> Self {
+    pub(super) fn new(key: &'a Arc<TokenKey>, entry: &'a Entry) -> Self {
         Self {
             key,
-            named: tenant.rest(&key.tenant),
             about: &entry.about,
             region: &entry.region,
         }
@@ -151,21 +158,21 @@ impl<'a> Wanted<'a> {
 
     fn kin(&self) -> Kin {
         Kin {
-            key: self.key.in_tenant(self.named.to_owned()),
+            key: Arc::clone(self.key),
             about: Arc::clone(self.about),
             region: *self.region,
         }
     }
 
     pub(super) fn is(&self, kin: &Kin) -> bool {
-        kin.is_of(self.key, self.named) && kin.about == *self.about && kin.region == *self.region
+        kin.is_of(self.key) && kin.about == *self.about && kin.region == *self.region
     }
 
     /// Of what tells most kins apart, so that not every token that comes is hashed whole.
     fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         let key = self.key;
-        (self.named, &key.client, &key.grant, &key.certificate).hash(&mut hasher);
+        (&key.tenant, &key.client, &key.grant, &key.certificate).hash(&mut hasher);
         (&key.fmi_path, &key.assertion_fmi_path, &key.partition).hash(&mut hasher);
         (&self.about.target, &key.further).hash(&mut hasher);
         hasher.finish()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flow::LoadCache;
-use crate::plan::Plan;
+use crate::plan::{FirstLook, Plan};
 use crate::time::Now;
 use crate::token::AccessToken;
 
@@ -120,15 +120,15 @@ impl Memory {
     /// ```
     #[must_use]
     pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
-        let decided = plan.decided();
-        let (key, scopes, wanted) = (plan.first_look()?, &decided.scopes, plan.wanted());
+        let FirstLook { key, scopes } = plan.looks_first()?;
+        let wanted = plan.wanted();
         // What nearly everybody gets takes one look; the rest is for others.
         let exact = self.tokens.exact(key, scopes);
         let held = exact
             .filter(|held| held.issued.serves(wanted, now))
             .or_else(|| find(self.tokens.for_several(key), scopes, wanted, now))
             .filter(|held| !held.issued.renewal_is_due(now))?;
-        let metadata = decided.hit.in_region(*held.region);
+        let metadata = plan.decided().hit.in_region(*held.region);
         Some(AccessToken::remembered(held, metadata, now))
     }
 

@@ -39,11 +39,13 @@ impl PartitionKey {
     #[must_use]
     pub fn remembers(&self) -> Remembered {
         match self.inner() {
-            Key::Tokens(_) => Remembered::Tokens,
-            Key::Fact(Fact::Region { .. }) => Remembered::Region,
-            Key::Fact(Fact::Instance { .. }) => Remembered::Instance,
-            Key::Fact(Fact::RefreshToken(_)) => Remembered::RefreshToken,
-            Key::Fact(Fact::Throttle { .. }) => Remembered::Throttle,
+            Key::Tokens(..) => Remembered::Tokens,
+            Key::Fact(fact) => match **fact {
+                Fact::Region { .. } => Remembered::Region,
+                Fact::Instance { .. } => Remembered::Instance,
+                Fact::RefreshToken(_) => Remembered::RefreshToken,
+                Fact::Throttle { .. } => Remembered::Throttle,
+            },
         }
     }
 
@@ -55,10 +57,10 @@ impl PartitionKey {
         let mut parts = Vec::new();
         let mut part = |name, value: &str| parts.push((name, value.to_owned()));
         match self.inner() {
-            Key::Tokens(key) => {
+            Key::Tokens(tenant, key) => {
                 part("authority_kind", &format!("{:?}", key.authority_kind));
                 part("authority", &key.authority);
-                part("tenant", &key.tenant);
+                part("tenant", &tenant.in_full(&key.tenant));
                 part("client", &key.client);
                 part("kind", key.kind.as_str());
                 if let Some(certificate) = key.certificate {
@@ -112,29 +114,31 @@ impl PartitionKey {
                     }
                 }
             }
-            Key::Fact(Fact::Region { client }) => part("client", client),
-            Key::Fact(Fact::Instance { kind, authority }) => {
-                part("authority_kind", &format!("{kind:?}"));
-                part("authority", authority);
-            }
-            Key::Fact(Fact::RefreshToken(user)) => {
-                part("authority_kind", &format!("{:?}", user.authority_kind));
-                part("authority", &user.authority);
-                part("client", &user.client);
-                part("account", user.account.home_id());
-                if user.partition.is_some() {
-                    part("partition", "set");
+            Key::Fact(fact) => match &**fact {
+                Fact::Region { client } => part("client", client),
+                Fact::Instance { kind, authority } => {
+                    part("authority_kind", &format!("{kind:?}"));
+                    part("authority", authority);
                 }
-            }
-            Key::Fact(Fact::Throttle {
-                client,
-                tenant,
-                host,
-            }) => {
-                part("client", client);
-                part("tenant", tenant);
-                part("host", host);
-            }
+                Fact::RefreshToken(user) => {
+                    part("authority_kind", &format!("{:?}", user.authority_kind));
+                    part("authority", &user.authority);
+                    part("client", &user.client);
+                    part("account", user.account.home_id());
+                    if user.partition.is_some() {
+                        part("partition", "set");
+                    }
+                }
+                Fact::Throttle {
+                    client,
+                    tenant,
+                    host,
+                } => {
+                    part("client", client);
+                    part("tenant", tenant);
+                    part("host", host);
+                }
+            },
         }
         parts
     }

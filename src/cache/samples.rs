@@ -9,23 +9,13 @@ use crate::time::{Now, Span};
 
 use super::partition::{About, Beside, Entry, Issued};
 use super::scopes::ScopeSet;
-use super::token_key::{GrantKey, TokenKey, TokenKind};
+use super::token_key::{TokenKey, TokenKind};
 
 /// The key of a token for this application, with nothing in it that may be left out.
 pub(super) fn key(tenant: &str, client: &str) -> TokenKey {
-    TokenKey {
-        authority_kind: AuthorityKind::Entra,
-        authority: "login.windows.net".to_owned(),
-        tenant: tenant.to_owned(),
-        client: client.to_owned(),
-        kind: TokenKind::Bearer,
-        certificate: None,
-        grant: GrantKey::App,
-        fmi_path: None,
-        assertion_fmi_path: None,
-        partition: None,
-        further: None,
-    }
+    let name = "login.windows.net".into();
+    let key = TokenKey::plain(AuthorityKind::Entra, name, client.into());
+    key.in_tenant(tenant.to_owned())
 }
 
 /// An entry of an hour from `start` on.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::key::digest;
 
-/// Scopes as a set: sorted, without case (ASCII), without repetition. Clones share it.
+/// Scopes as a set: sorted, without case (ASCII), without repetition, with a blank between two, which no scope has in it (RFC 6749 §3.3).
+/// Clones share it.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct ScopeSet {
-    scopes: Arc<[Box<str>]>,
+    text: Arc<str>,
     /// Made of the one scope there is, and nought where there are several: it follows from the scopes, and a look-up does not go over
     /// them again.
     digest: u64,
@@ -16,19 +17,18 @@ pub(crate) struct ScopeSet {
 
 impl ScopeSet {
     pub(crate) fn of<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut set: Vec<Box<str>> = scopes
-            .into_iter()
-            .map(|scope| scope.to_ascii_lowercase().into())
-            .collect();
+        let mut set: Vec<String> = scopes.into_iter().map(str::to_ascii_lowercase).collect();
         set.sort_unstable();
         set.dedup();
-        let digest = match set.as_slice() {
-            [only] => digest(only),
-            _ => 0,
-        };
-        Self {
-            scopes: set.into(),
-            digest,
+        match set.as_slice() {
+            [only] => Self {
+                text: only.as_str().into(),
+                digest: digest(only),
+            },
+            several => Self {
+                text: several.join(" ").into(),
+                digest: 0,
+            },
         }
     }
 
@@ -37,29 +37,31 @@ impl ScopeSet {
         self.digest
     }
 
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.scopes.iter().map(|scope| &**scope)
+    /// All of them, with a blank between two.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.text.split(' ').filter(|scope| !scope.is_empty())
     }
 
     pub(crate) fn has_all_of(&self, other: &Self) -> bool {
-        other
-            .scopes
-            .iter()
-            .all(|scope| self.scopes.binary_search(scope).is_ok())
+        // Both are sorted, so none is passed over that comes later.
+        let mut mine = self.iter();
+        self == other || other.iter().all(|scope| mine.any(|held| held == scope))
     }
 
+    /// How many bytes it takes, with the counters of whoever shares it.
     pub(crate) fn size(&self) -> usize {
-        self.scopes
-            .iter()
-            .map(|scope| scope.len().saturating_add(size_of::<Box<str>>()))
-            .sum()
+        size_of::<[usize; 2]>().saturating_add(self.text.len())
     }
 }
 
 impl Hash for ScopeSet {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self.digest {
-            0 => self.scopes.hash(state),
+            0 => self.text.hash(state),
             digest => state.write_u64(digest),
         }
     }
@@ -78,5 +80,18 @@ mod tests {
         let of_one = |scope| digest(&ScopeSet::of([scope]));
         assert_eq!(of_one("a"), of_one("A"));
         assert_ne!(of_one("a"), of_one("b"));
+    }
+
+    #[test]
+    fn a_set_has_all_of_another_in_whatever_order_they_were_named() {
+        let has = |set: &[&str], other: &[&str]| {
+            ScopeSet::of(set.iter().copied()).has_all_of(&ScopeSet::of(other.iter().copied()))
+        };
+        assert!(has(&["c", "A", "b"], &["B", "c"]) && has(&["a"], &["a"]));
+        assert!(has(&["a", "b"], &["b"]) && has(&["a", "b"], &["a", "b", "a"]));
+        assert!(!has(&["a", "c"], &["b"]) && !has(&["a"], &["a", "b"]));
+        assert!(!has(&["ab"], &["a"]) && !has(&[], &["a"]));
+        // Nothing is always there.
+        assert!(has(&["a"], &[]) && has(&[], &[]));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -46,15 +47,16 @@ impl fmt::Display for TokenKind {
     }
 }
 
-/// Everything but the scopes that changes which token Entra issues, or to whom we may give it.
+/// Everything but the scopes that changes which token Entra issues, or to whom we may give it. What follows from the client alone is
+/// shared by all its keys: then a comparison finds it at hand, however many there are.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct TokenKey {
     /// One host may serve several kinds of authority, which are different issuers.
     pub(crate) authority_kind: AuthorityKind,
-    pub(crate) authority: String,
+    pub(crate) authority: Arc<str>,
     /// In lower case.
     pub(crate) tenant: String,
-    pub(crate) client: String,
+    pub(crate) client: Arc<str>,
     pub(crate) kind: TokenKind,
     pub(crate) certificate: Option<Thumbprint>,
     pub(crate) grant: GrantKey,
@@ -86,13 +88,34 @@ pub(crate) struct Further {
 }
 
 impl TokenKey {
+    /// Of Bearer tokens for this application, in no tenant, with nothing that may be left out.
+    pub(crate) fn plain(
+        authority_kind: AuthorityKind,
+        authority: Arc<str>,
+        client: Arc<str>,
+    ) -> Self {
+        Self {
+            authority_kind,
+            authority,
+            tenant: String::new(),
+            client,
+            kind: TokenKind::Bearer,
+            certificate: None,
+            grant: GrantKey::App,
+            fmi_path: None,
+            assertion_fmi_path: None,
+            partition: None,
+            further: None,
+        }
+    }
+
     /// The same key for this tenant.
     pub(super) fn in_tenant(&self, tenant: String) -> Self {
         Self {
             authority_kind: self.authority_kind,
-            authority: self.authority.clone(),
+            authority: Arc::clone(&self.authority),
             tenant,
-            client: self.client.clone(),
+            client: Arc::clone(&self.client),
             kind: self.kind,
             certificate: self.certificate,
             grant: self.grant.clone(),

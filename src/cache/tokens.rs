@@ -44,8 +44,8 @@ struct Slot {
     after: u32,
 }
 
-/// What the structures here take for one token besides its text, at worst: its slot, as much again for those to come, and about as much
-/// for its place in the index and for what an allocator adds to two blocks.
+/// What the structures here take for one token besides its text, at worst: its slot with room for those to come, its place in the index,
+/// and what an allocator adds to two blocks; together as much as three slots.
 const PLACE: usize = 3 * size_of::<Slot>();
 
 impl Slot {
@@ -111,7 +111,7 @@ impl Tokens {
     pub(super) fn all_of<'a>(&'a self, key: &'a PartitionKey) -> impl Iterator<Item = Held<'a>> {
         let of = key.of_tokens().into_iter();
         let slots = of.flat_map(move |of| {
-            let mine = move |slot: &&Slot| self.kin(slot, of, key.tenant()).is_some();
+            let mine = move |slot: &&Slot| self.kin(slot, of).is_some();
             self.slots.iter().filter(mine)
         });
         slots.filter_map(|slot| self.held(slot))
@@ -138,9 +138,9 @@ impl Tokens {
 
     /// How many bytes this one would take.
     pub(super) fn size_of(&self, key: &PartitionKey, entry: &Entry) -> usize {
-        let kin = key.of_tokens().map_or(0, |of| {
-            self.kins.size_of(Wanted::new(of, key.tenant(), entry))
-        });
+        let kin = key
+            .of_tokens()
+            .map_or(0, |(_, of)| self.kins.size_of(Wanted::new(of, entry)));
         Self::size(&entry.issued).saturating_add(kin)
     }
 
@@ -162,7 +162,8 @@ impl Tokens {
     /// Puts one where its kin has been: nothing changes but the token and its end.
     fn renew(&mut self, place: u32, key: &PartitionKey, entry: &Entry) -> Option<()> {
         let slot = self.slot(place)?;
-        let wanted = Wanted::new(key.of_tokens()?, key.tenant(), entry);
+        let (_, of) = key.of_tokens()?;
+        let wanted = Wanted::new(of, entry);
         self.kins.get(slot.kin).filter(|kin| wanted.is(kin))?;
         let (from, to) = (slot.second(), second(&entry.issued));
         let held = self
@@ -180,16 +181,16 @@ impl Tokens {
     }
 
     fn add(&mut self, key: &PartitionKey, entry: &Entry) -> Option<()> {
-        let of = key.of_tokens()?;
+        let (tenant, of) = key.of_tokens()?;
         let place = match self.free.last() {
             Some(place) => *place,
             None => u32::try_from(self.slots.len()).ok()?,
         };
         let digest = digest(key, &entry.about.scopes);
-        let (kin, size) = self.kins.hold(Wanted::new(of, key.tenant(), entry))?;
+        let (kin, size) = self.kins.hold(Wanted::new(of, entry))?;
         let slot = Slot {
             issued: Some(Arc::clone(&entry.issued)),
-            tenant: key.tenant(),
+            tenant,
             kin,
             digest,
             before: place,
@@ -198,9 +199,9 @@ impl Tokens {
         match self.free.pop() {
             Some(_) => *self.slot_mut(place)? = slot,
             None => {
-                // A quarter more at a time: twice as many, as a vector takes by itself, would be paid for by every token.
+                // An eighth more at a time: twice as many, as a vector takes by itself, would be paid for by every token.
                 if self.slots.len() == self.slots.capacity() {
-                    let more = self.slots.len().div_euclid(4).saturating_add(4);
+                    let more = self.slots.len().div_euclid(8).saturating_add(2);
                     self.slots.reserve_exact(more);
                 }
                 self.slots.push(slot);
@@ -213,7 +214,7 @@ impl Tokens {
             });
         self.link(place, second(&entry.issued));
         if let Some(shares) = &mut self.shares {
-            shares.add(tenant_number(key.tenant(), &of.tenant));
+            shares.add(tenant_number(tenant, &of.tenant));
         }
         self.bytes = self
             .bytes
@@ -343,11 +344,11 @@ impl Tokens {
     }
 
     fn place(&self, key: &PartitionKey, scopes: &ScopeSet) -> Option<u32> {
-        let (of, tenant) = (key.of_tokens()?, key.tenant());
+        let of = key.of_tokens()?;
         let digest = digest(key, scopes);
         let same = |place: &u32| {
             let slot = self.slot(*place).filter(|slot| slot.digest == digest);
-            let kin = slot.and_then(|slot| self.kin(slot, of, tenant));
+            let kin = slot.and_then(|slot| self.kin(slot, of));
             kin.is_some_and(|kin| kin.about.scopes == *scopes)
         };
         self.index.find(hash(&self.hashes, digest), same).copied()
@@ -358,22 +359,21 @@ impl Tokens {
         key: &'a PartitionKey,
         digest: u32,
     ) -> impl Iterator<Item = u32> + Clone {
-        let (of, tenant) = (key.of_tokens(), key.tenant());
+        let of = key.of_tokens();
         let hash = hash(&self.hashes, digest);
         self.index.iter_hash(hash).copied().filter(move |place| {
             let slot = self.slot(*place);
             // The index tells apart by a few bits of the hash alone.
-            slot.zip(of).is_some_and(|(slot, of)| {
-                slot.digest == digest && self.kin(slot, of, tenant).is_some()
-            })
+            slot.zip(of)
+                .is_some_and(|(slot, of)| slot.digest == digest && self.kin(slot, of).is_some())
         })
     }
 
     /// The kin of a token, if that is of this key.
     #[inline]
-    fn kin(&self, slot: &Slot, key: &TokenKey, tenant: TenantId) -> Option<&Kin> {
+    fn kin(&self, slot: &Slot, (tenant, rest): (TenantId, &Arc<TokenKey>)) -> Option<&Kin> {
         let kin = self.kins.get(slot.kin).filter(|_| slot.tenant == tenant)?;
-        kin.is_of(key, tenant.rest(&key.tenant)).then_some(kin)
+        kin.is_of(rest).then_some(kin)
     }
 
     fn slot(&self, place: u32) -> Option<&Slot> {
@@ -395,7 +395,7 @@ fn hash(hashes: &Hashes, digest: u32) -> u64 {
 
 /// The number by which a tenant is counted.
 fn tenant_number(tenant: TenantId, named: &str) -> u64 {
-    super::key::digest(&(tenant, tenant.rest(named)))
+    super::key::digest(&(tenant, named))
 }
 
 /// Where a token is looked for. A key may have tokens for very many scopes, each of them for one; those for several, which serve whoever

@@ -58,7 +58,7 @@ pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
         Some(settled) => settle(flow, held, settled, now),
         None => {
             let key = PartitionKey::fact(Fact::Region {
-                client: configuration.id.clone(),
+                client: Arc::clone(&configuration.id),
             });
             load_cache::region(flow, key, held, Look::First)
         }
@@ -75,7 +75,7 @@ pub(super) fn looked(
 ) -> Step {
     let key = || {
         PartitionKey::fact(Fact::Region {
-            client: flow.plan.configuration().id.clone(),
+            client: Arc::clone(&flow.plan.configuration().id),
         })
     };
     let settled = match note.map(Arc::as_ref) {

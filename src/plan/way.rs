@@ -73,7 +73,7 @@ impl Decided {
         })?;
         let tenant = self.tenant.as_ref().map_or("", Tenant::as_str);
         let throttle = PartitionKey::fact(Fact::Throttle {
-            client: self.client.configuration().id.clone(),
+            client: Arc::clone(&self.client.configuration().id),
             tenant: tenant.to_ascii_lowercase(),
             host,
         });

@@ -17,8 +17,13 @@ fn entry(scope: &str) -> Entry {
 #[test]
 fn t13_a_tenant_is_held_as_a_guid_only_where_that_is_all_of_it() {
     let guid = "01234567-89ab-cdef-0123-456789abcdef";
-    assert_eq!(TenantId::of(guid).rest(guid), "");
-    assert_eq!(TenantId::of(guid).in_full(""), guid);
+    let apart = |tenant| {
+        let (id, rest) = TenantId::out_of(key(tenant, "one"));
+        assert_eq!(id, TenantId::of(tenant));
+        (id, rest.tenant)
+    };
+    let (id, rest) = apart(guid);
+    assert_eq!((id.in_full(&rest), rest.as_str()), (guid.to_owned(), ""));
     for tenant in [
         "",
         "contoso.com",
@@ -31,10 +36,10 @@ fn t13_a_tenant_is_held_as_a_guid_only_where_that_is_all_of_it() {
         "0123456-789ab-cdef-0123-456789abcdef",
         "00000000-0000-0000-0000-000000000000",
     ] {
-        let id = TenantId::of(tenant);
+        let (id, rest) = apart(tenant);
         assert_eq!(id, TenantId::NONE, "{tenant}");
         assert_eq!(
-            (id.rest(tenant), id.in_full(tenant)),
+            (rest.as_str(), id.in_full(tenant)),
             (tenant, tenant.to_owned())
         );
     }
@@ -45,8 +50,8 @@ fn t13_a_tenant_is_held_as_a_guid_only_where_that_is_all_of_it() {
 fn other_kins_are_looked_for_elsewhere() {
     let kins = Kins::default();
     let place = |client: &str, tenant: &str, scope: &str| {
-        let (key, entry) = (key(tenant, client), entry(scope));
-        let wanted = Wanted::new(&key, TenantId::of(tenant), &entry);
+        let (key, entry) = (Arc::new(key(tenant, client)), entry(scope));
+        let wanted = Wanted::new(&key, &entry);
         kins.hashes.hash(wanted.digest())
     };
     let plain = place("one", "contoso.com", "a");
@@ -78,8 +83,8 @@ fn kins_make_room_by_the_quarter() {
     let (mut kins, entry, mut grown) = (Kins::default(), entry("a"), 0);
     for number in 0..1_000 {
         let before = kins.places.capacity();
-        let key = key(&format!("t{number}.example"), "one");
-        let held = kins.hold(Wanted::new(&key, TenantId::NONE, &entry));
+        let key = Arc::new(key(&format!("t{number}.example"), "one"));
+        let held = kins.hold(Wanted::new(&key, &entry));
         assert!(held.is_some_and(|(_, size)| size > 0));
         let (length, room) = (kins.places.len(), kins.places.capacity());
         assert!(room <= length + length / 4 + 1, "{room} for {length}");

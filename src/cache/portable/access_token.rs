@@ -194,7 +194,7 @@ impl<'m> AccessToken<'m> {
             "environment",
             Authority::environment(key.authority_kind, &key.authority),
         );
-        item.text("client_id", &key.client);
+        item.text("client_id", &*key.client);
         item.text("secret", self.token.expose());
         item.text("credential_type", "AccessToken");
         item.optional("realm", Some(&key.tenant).filter(|realm| !realm.is_empty()));
@@ -222,7 +222,7 @@ impl<'m> AccessToken<'m> {
         let mut own = Members::default();
         if !names::is_told_by_host(key.authority_kind, &key.authority, Some(&key.tenant)) {
             own.text("kind", names::kind_name(key.authority_kind));
-            own.text("authority", &key.authority);
+            own.text("authority", &*key.authority);
         }
         own.optional("partition", key.partition.as_ref());
         own.texts("body", &further.body);

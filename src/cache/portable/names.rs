@@ -49,7 +49,7 @@ pub(super) fn kind_named(name: &str) -> Option<AuthorityKind> {
 /// Whether host and tenant alone lead back to this authority.
 pub(super) fn is_told_by_host(kind: AuthorityKind, name: &str, tenant: Option<&str>) -> bool {
     Authority::of_environment(Authority::environment(kind, name), tenant)
-        .is_some_and(|told| told.kind() == kind && told.cache_name() == name)
+        .is_some_and(|told| told.kind() == kind && *told.cache_name() == *name)
 }
 
 /// Everything of a key that the schema has no member for, by the names that MSAL.NET gives it where it knows it.
@@ -136,7 +136,7 @@ pub(super) fn access_token_name(key: &TokenKey, scopes: &ScopeSet) -> String {
         GrantKey::Account(account) => account.home_id(),
         GrantKey::App | GrantKey::OnBehalfOf(_) | GrantKey::Once => "",
     };
-    let target = scopes.iter().collect::<Vec<_>>().join(" ");
+    let target = scopes.text();
     let hash = concatenated_hash(&extension);
     let descriptor = match (extension.is_empty(), key.kind) {
         (false, _) => "atext",
@@ -149,7 +149,7 @@ pub(super) fn access_token_name(key: &TokenKey, scopes: &ScopeSet) -> String {
         descriptor,
         &key.client,
         &key.tenant,
-        &target,
+        target,
     ];
     if key.kind == TokenKind::MtlsPop {
         parts.push(TokenKind::MtlsPop.as_str());
@@ -258,7 +258,7 @@ impl Lengthy {
                 self.text(value);
             }
         }
-        self.count(scopes.iter().len());
+        self.count(scopes.iter().count());
         for scope in scopes.iter() {
             self.text(scope);
         }

@@ -1,6 +1,7 @@
 //! The parts of an item, each read like a part of an answer: as what it must be, or not at all.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -44,10 +45,10 @@ pub(super) fn read_authority(
     authority.ok_or(Odd)
 }
 
-pub(super) fn read_client(item: &Json<'_>) -> Result<String, Odd> {
+pub(super) fn read_client(item: &Json<'_>) -> Result<Arc<str>, Odd> {
     let client = needed(item, "client_id")?;
     (!client.chars().any(char::is_control))
-        .then(|| client.to_owned())
+        .then(|| client.into())
         .ok_or(Odd)
 }
 
@@ -156,7 +157,7 @@ pub(super) fn read_scopes(target: &str, grant: &GrantKey) -> Result<ScopeSet, Od
     }
     let scopes = ScopeSet::of(target.split(' ').filter(|scope| !scope.is_empty()));
     let needed = matches!(grant, GrantKey::App | GrantKey::OnBehalfOf(_));
-    (!needed || scopes.iter().len() > 0)
+    (!needed || !scopes.text().is_empty())
         .then_some(scopes)
         .ok_or(Odd)
 }

@@ -3,6 +3,7 @@
 //! Others find a refresh token by account, host and client alone. One that we keep apart by more has no `home_account_id` in its
 //! item, so that nobody else finds it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -93,14 +94,14 @@ impl RefreshToken {
         if self.is_kept_apart() {
             own.text("home_account_id", user.account.home_id());
             own.text("kind", names::kind_name(user.authority_kind));
-            own.text("authority", &user.authority);
+            own.text("authority", &*user.authority);
             own.optional("partition", user.partition.as_ref());
         } else {
             item.text("home_account_id", user.account.home_id());
         }
         let environment = Authority::environment(user.authority_kind, &user.authority);
         item.text("environment", environment);
-        item.text("client_id", &user.client);
+        item.text("client_id", &*user.client);
         item.text("secret", self.token.expose());
         item.text("credential_type", "RefreshToken");
         if let Some(modified) = self.modified {
@@ -150,10 +151,10 @@ impl RefreshToken {
 #[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct SignedIn {
     authority_kind: AuthorityKind,
-    authority: String,
+    authority: Arc<str>,
     tenant: String,
     /// Empty where it does not matter.
-    client: String,
+    client: Arc<str>,
     account: Account,
 }
 
@@ -163,9 +164,9 @@ impl SignedIn {
         match &key.grant {
             GrantKey::Account(account) if names::extension(key).is_empty() => Some(Self {
                 authority_kind: key.authority_kind,
-                authority: key.authority.clone(),
+                authority: Arc::clone(&key.authority),
                 tenant: key.tenant.clone(),
-                client: key.client.clone(),
+                client: Arc::clone(&key.client),
                 account: account.clone(),
             }),
             GrantKey::Account(_) | GrantKey::App | GrantKey::OnBehalfOf(_) | GrantKey::Once => None,
@@ -182,18 +183,18 @@ impl SignedIn {
 
     /// Whose account an item is, for all clients.
     pub(super) fn with_account(item: &Json<'_>) -> Option<Self> {
-        Self::read(item, String::new()).ok()
+        Self::read(item, Arc::default()).ok()
     }
 
     /// The same user for all clients.
     pub(super) fn for_all_clients(&self) -> Self {
         Self {
-            client: String::new(),
+            client: Arc::default(),
             ..self.clone()
         }
     }
 
-    fn read(item: &Json<'_>, client: String) -> Result<Self, Odd> {
+    fn read(item: &Json<'_>, client: Arc<str>) -> Result<Self, Odd> {
         let realm = needed(item, "realm")?;
         let authority = read_authority(item, &Json::Null, Some(realm))?;
         Ok(Self {
@@ -220,7 +221,7 @@ impl SignedIn {
     /// The item of the user's ID token.
     pub(super) fn id_token_item(&self, id_token: &Secret) -> Secret {
         let mut item = self.members();
-        item.text("client_id", &self.client);
+        item.text("client_id", &*self.client);
         item.text("secret", id_token.expose());
         item.text("credential_type", "IdToken");
         item.into_item()
@@ -261,7 +262,7 @@ impl SignedIn {
         parts.extend(rest);
         let standard = names::standard_name(&parts);
         let plain = names::is_plain_home_id(self.account.home_id())
-            && [&self.client, &self.tenant]
+            && [&*self.client, &*self.tenant]
                 .iter()
                 .all(|id| id.is_empty() || names::is_plain_id(id));
         if plain {

@@ -127,8 +127,8 @@ fn check(tokens: &Tokens, list: &[Listed], collide: bool) -> Result<(), TestCase
     let pays = largest.filter(|_| first.is_some_and(|first| crowd(list, first.tenant).is_none()));
     // Of a copy, since whoever asks has the shares counted from then on.
     prop_assert_eq!(tokens.clone().crowd(), pays);
-    for tenant in 0..TENANTS.len() {
-        for client in 0..CLIENTS.len() {
+    for (tenant, in_tenant) in TENANTS.iter().enumerate() {
+        for (client, of_client) in CLIENTS.iter().enumerate() {
             let own: Vec<&Listed> = list
                 .iter()
                 .filter(|listed| (listed.tenant, listed.client) == (tenant, client))
@@ -142,7 +142,8 @@ fn check(tokens: &Tokens, list: &[Listed], collide: bool) -> Result<(), TestCase
             let everything = shown(&|_| true);
             let key = key(tenant, client, collide);
             prop_assert_eq!(&texts(tokens.all_of(&key)), &everything);
-            let all = tokens.all().filter(|(of, _)| Some(of) == key.of_tokens());
+            let whole = samples::key(in_tenant, of_client);
+            let all = tokens.all().filter(|(of, _)| *of == whole);
             prop_assert_eq!(&texts(all.map(|(_, held)| held)), &everything);
             for scope in 0..SCOPES.len() {
                 let may_serve = |of: &Listed| of.scope == scope || SCOPES[of.scope].len() > 1;
@@ -244,21 +245,17 @@ fn other_keys_and_other_scopes_are_looked_for_elsewhere() {
 
 /// Room for those to come is made for many at once, and not for as many as there are.
 #[test]
-fn tokens_make_room_by_the_quarter() {
+fn tokens_make_room_by_the_eighth() {
     let mut tokens = Tokens::default();
     let mut grown = 0;
     for number in 0..1_000 {
         let before = tokens.slots.capacity();
         let tenant = format!("t{number}.example");
-        let key = key(0, 0, false);
-        let of = key
-            .of_tokens()
-            .map(|key| key.in_tenant(tenant))
-            .expect("a key");
+        let of = samples::key(&tenant, CLIENTS[0]);
         tokens.put(&PartitionKey::tokens(of), &entry(0, 1, "token"));
         let (length, room) = (tokens.slots.len(), tokens.slots.capacity());
-        assert!(room <= length + length / 4 + 4, "{room} for {length}");
+        assert!(room <= length + length / 8 + 2, "{room} for {length}");
         grown += usize::from(room != before);
     }
-    assert!(grown < 30, "{grown} times");
+    assert!(grown < 50, "{grown} times");
 }

@@ -197,7 +197,7 @@ impl Draft {
             authority_kind: authority.kind(),
             authority: authority.cache_name(),
             tenant: tenant.to_ascii_lowercase(),
-            client: self.client.clone(),
+            client: self.client.as_str().into(),
             kind: match self.pop {
                 true => TokenKind::MtlsPop,
                 false => TokenKind::Bearer,

@@ -47,12 +47,12 @@ fn i15_t13_an_access_token_goes_by_the_standard_name_only_where_no_other_can_hav
         ..plain_key()
     };
     let of_client = |client: &str| TokenKey {
-        client: client.to_owned(),
+        client: client.into(),
         ..plain_key()
     };
     let at = |authority_kind, authority: &str| TokenKey {
         authority_kind,
-        authority: authority.to_owned(),
+        authority: authority.into(),
         ..plain_key()
     };
     let upper = "AAAAAAAA-1111-1111-1111-111111111111";
@@ -135,8 +135,8 @@ fn refresh_token(client: &str, home_id: &str) -> RefreshToken {
     RefreshToken {
         user: UserKey {
             authority_kind: AuthorityKind::Entra,
-            authority: "login.windows.net".to_owned(),
-            client: client.to_owned(),
+            authority: "login.windows.net".into(),
+            client: client.into(),
             account: Account::from_home_id(home_id),
             partition: None,
         },
@@ -158,7 +158,7 @@ fn i15_t13_a_refresh_token_goes_by_the_standard_name_only_where_no_other_can_hav
     };
     let elsewhere = RefreshToken {
         user: UserKey {
-            authority: "login.example.com".to_owned(),
+            authority: "login.example.com".into(),
             ..plain.user.clone()
         },
         ..plain.clone()
@@ -188,7 +188,7 @@ fn i15_t13_a_refresh_token_goes_by_the_standard_name_only_where_no_other_can_hav
 fn i15_t13_users_go_by_standard_names_only_where_no_others_can_have_them() {
     let of = |home_id: &str, client: &str, tenant: &str| {
         let key = TokenKey {
-            client: client.to_owned(),
+            client: client.into(),
             tenant: tenant.to_owned(),
             ..of_account(home_id)
         };
