@@ -27,7 +27,9 @@ pub const KINDS: &[Kind] = &[
     // `HeldSource::token`: the token is held beside the memory.
     kind("held", |_| Box::new(Held::new())),
     // As many sources, each with a token of its own.
-    kind("held-each", |entries| Box::new(hits::HeldEach::new(entries))),
+    kind("held-each", |entries| {
+        Box::new(hits::HeldEach::new(entries))
+    }),
     // `HeldSource::remembered`: a look-up through a prepared key.
     kind("cached", |entries| Box::new(Cached::new(entries))),
     // The same where the entries are of one tenant, each with a scope of its own.
