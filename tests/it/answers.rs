@@ -327,4 +327,7 @@ fn run17_a_token_serves_whoever_holds_it_until_its_margin_or_its_renewal() {
     let renewed = granted(",\"refresh_in\":60");
     let until = renewed.serves_until();
     assert!(START.precedes(until) && !START.after(seconds(3_000)).precedes(until));
+    // Its renewal was due when it came: no clock may say otherwise, not even one that was set back.
+    let old = granted(",\"refresh_in\":0");
+    assert!(!Now::from_nanos(0, 0).precedes(old.serves_until()));
 }

@@ -82,6 +82,7 @@ enum Token<'a> {
     Asked(&'a mut HeldSource),
     /// None was held.
     Fetched(Fetched<'a>),
+    /// Whoever polls on waits for ever, as nothing here may panic.
     Over,
 }
 
