@@ -89,8 +89,8 @@ pub(super) fn measure(run: &mut Run) {
                client's memory. *By request*: `EntraClient::token`, which works out the key anew. Every entry is asked for, each in turn and far\n\
                from the one before. Entries are tenants with a token of 1,800 bytes; azure_identity, which knows scopes alone, has as many scopes.\n\
                \n\
-               *One load* shows what stands below the bound among very many: a load that has to wait for the one before, among as many texts of a\n\
-               token's length. A look-up makes at least three, of the request asked with, of the index and of the token, besides what it takes\n\
+               *One load* shows what waiting for memory takes among very many: a load that has to wait for the one before, among as many texts of a\n\
+               token's length. A look-up makes at least three, some of them at once: of the request asked with, of the index and of the token, besides what it takes\n\
                with one entry; a held source makes one or two."
             .to_owned(),
         rows,
