@@ -121,28 +121,31 @@ impl<W: Wake> Queues<W> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next in the queue; the key is free if there is none.
-    fn next(&self, key: &FlightKey) -> Option<W> {
+    /// The next in the queue, and the key again; the key is free if there is none.
+    fn next(&self, key: FlightKey) -> Option<(W, FlightKey)> {
         let mut flights = self.lock();
-        let Entry::Occupied(mut flight) = flights.entry(key.clone()) else {
+        let Entry::Occupied(mut flight) = flights.entry(key) else {
             return None;
         };
-        let next = flight.get_mut().pop_front();
-        if next.is_none() {
-            flight.remove();
+        match flight.get_mut().pop_front() {
+            Some(next) => Some((next, flight.key().clone())),
+            None => {
+                flight.remove();
+                None
+            }
         }
-        next
     }
 }
 
 impl<W: Wake> Drop for Held<W> {
     fn drop(&mut self) {
-        let Some(key) = self.key.take() else { return };
+        let mut held = self.key.take();
         // The lock is not held while somebody is woken: giving the turn back to us would take it again.
-        while let Some(wake) = self.queues.next(&key) {
+        while let Some((wake, key)) = held.and_then(|key| self.queues.next(key)) {
+            held = Some(key.clone());
             let turn = Self {
                 queues: Arc::clone(&self.queues),
-                key: Some(key.clone()),
+                key: Some(key),
             };
             match wake.wake(Handed::Turn(turn)) {
                 Ok(()) => return,
