@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::certificate::{Certificate, CertificateChain};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
+use crate::wire::form;
 use crate::wire::json::Json;
 use crate::wire::token::is_graphic;
 
@@ -154,8 +155,7 @@ impl Credential {
                 CheckedCredential::CertificateWithClaims(Certificate::parse(chain)?, claims, use_of)
             }
             Source::StaticAssertion(assertion) => {
-                check_assertion(&assertion)?;
-                CheckedCredential::StaticAssertion(assertion)
+                CheckedCredential::StaticAssertion(Assertion::check(assertion)?)
             }
             Source::AssertionProvider => CheckedCredential::AssertionProvider,
             Source::SignedAssertionProvider => CheckedCredential::SignedAssertionProvider,
@@ -189,7 +189,7 @@ pub(crate) enum CheckedCredential {
     Certificate(Certificate, Use),
     CertificateProvider(Use),
     CertificateWithClaims(Certificate, Json<'static>, Use),
-    StaticAssertion(Secret),
+    StaticAssertion(Assertion),
     AssertionProvider,
     SignedAssertionProvider,
 }
@@ -252,19 +252,40 @@ pub(crate) struct Use {
     pub(crate) over_mtls: bool,
 }
 
-/// An assertion is not looked into (it may be encrypted); it is text that can stand in a form: printable ASCII without blanks,
-/// at most 32 KiB.
-pub(crate) fn check_assertion(assertion: &Secret) -> Result<(), Error> {
-    const MOST: usize = 32 * 1_024;
-    let text = assertion.expose();
-    let wrong = if text.trim().is_empty() {
-        "the assertion is blank"
-    } else if text.len() > MOST {
-        "the assertion is larger than 32 KiB"
-    } else if !is_graphic(text) {
-        "the assertion has a character that no JWT has"
-    } else {
-        return Ok(());
-    };
-    Err(Error::new(Code::InvalidClientAssertion, wrong))
+/// An assertion from elsewhere, checked. It is not looked into (it may be encrypted); it is text that can stand in a form: printable
+/// ASCII without blanks, at most 32 KiB.
+#[derive(Clone)]
+pub(crate) struct Assertion {
+    text: Secret,
+    /// Whether a form has it as it is, as it has every JWT: two kilobytes are gone through once for both.
+    is_plain: bool,
+}
+
+impl Assertion {
+    pub(crate) fn check(assertion: Secret) -> Result<Self, Error> {
+        const MOST: usize = 32 * 1_024;
+        let text = assertion.expose();
+        let is_plain = form::is_plain(text);
+        let wrong = if text.trim().is_empty() {
+            "the assertion is blank"
+        } else if text.len() > MOST {
+            "the assertion is larger than 32 KiB"
+        } else if !is_plain && !is_graphic(text) {
+            "the assertion has a character that no JWT has"
+        } else {
+            return Ok(Self {
+                text: assertion,
+                is_plain,
+            });
+        };
+        Err(Error::new(Code::InvalidClientAssertion, wrong))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        self.text.expose()
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
 }

@@ -94,7 +94,7 @@ use std::time::Duration;
 use crate::authority::Endpoints;
 use crate::cache::PartitionKey;
 use crate::metadata::{CacheOutcome, Facts, Metadata};
-use crate::plan::{Decided, Plan};
+use crate::plan::{Decided, Plan, Way};
 use crate::region::{Region, RegionOrigin};
 use crate::secret::{Secret, Seed};
 use crate::time::Now;
@@ -172,7 +172,7 @@ pub(crate) struct Flow {
     /// How many token requests were sent.
     sent: u8,
     /// Where the latest one went.
-    endpoint: Option<Arc<str>>,
+    went: Option<Arc<Way>>,
     /// What came of looking into the cache.
     looked: CacheOutcome,
     spent: Spent,
@@ -232,7 +232,9 @@ impl Plan {
     /// Begins a flow. `seed` is the only randomness that it will use.
     pub fn start(self, seed: Seed, now: Now) -> Step {
         let decided = self.decided();
-        let first_look = self.first_look().cloned();
+        // What is looked for before a provider was asked, if it may be.
+        let offered = self.first_look().filter(|_| decided.answer_names_key);
+        let offered = offered.cloned();
         let flow = Box::new(Flow {
             key: decided.key.clone(),
             seed,
@@ -240,7 +242,7 @@ impl Plan {
             correlation_id: None,
             attempt: Attempt::First,
             sent: 0,
-            endpoint: None,
+            went: None,
             looked: CacheOutcome::default(),
             spent: Spent::default(),
             refresh_token: None,
@@ -248,10 +250,10 @@ impl Plan {
             instance: None,
             plan: self,
         });
-        match (flow.decided().answer_names_key, first_look) {
-            (true, Some(offered)) => load_cache::offered(flow, offered),
-            (true, None) => material::name_key(flow, None, now),
-            (false, _) => load_cache::enter(flow, None, now),
+        match (offered, flow.decided().answer_names_key) {
+            (Some(offered), _) => load_cache::offered(flow, offered),
+            (None, true) => material::name_key(flow, None, now),
+            (None, false) => load_cache::enter(flow, None, now),
         }
     }
 }
@@ -289,7 +291,7 @@ impl Flow {
         Facts {
             correlation_id: Some(self.correlation_id()),
             attempts: self.sent,
-            token_endpoint: self.endpoint.clone(),
+            token_endpoint: self.went.as_ref().map(|way| Arc::clone(&way.url)),
             region_origin: match &self.region {
                 Some(Settled::Region(_, origin)) => *origin,
                 Some(Settled::NotFound) => RegionOrigin::Failed,

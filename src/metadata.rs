@@ -41,6 +41,10 @@ pub(crate) struct Facts {
     pub(crate) credential: Duration,
 }
 
+/// How a flow went that found a token at its first look and took no time.
+#[derive(Clone)]
+pub(crate) struct Hit(Option<Arc<Facts>>);
+
 /// What came of looking into the cache, which is why the service was asked or was not.
 ///
 /// MSAL calls it the cache refresh reason.
@@ -76,28 +80,31 @@ const OF_HIT: Facts = Facts {
     credential: Duration::ZERO,
 };
 
+impl Hit {
+    /// Under the caller's own id.
+    pub(crate) fn under(correlation_id: Option<Uuid>) -> Self {
+        Self(correlation_id.map(|correlation_id| {
+            Arc::new(Facts {
+                correlation_id: Some(correlation_id),
+                ..OF_HIT
+            })
+        }))
+    }
+
+    /// Of a token that came from this region.
+    #[inline]
+    pub(crate) fn in_region(&self, region: Option<Region>) -> Metadata {
+        let facts = self.0.clone();
+        Metadata { region, facts }
+    }
+}
+
 impl Metadata {
     pub(crate) fn new(region: Option<Region>, facts: Facts) -> Self {
         Self {
             region,
             facts: (facts != OF_HIT).then(|| Arc::new(facts)),
         }
-    }
-
-    /// Of a flow that found a token at its first look and took no time, under the caller's own id.
-    pub(crate) fn of_hit(correlation_id: Option<Uuid>) -> Self {
-        let facts = Facts {
-            correlation_id,
-            ..OF_HIT
-        };
-        Self::new(None, facts)
-    }
-
-    /// The same of a token that came from this region.
-    #[inline]
-    pub(crate) fn in_region(&self, region: Option<Region>) -> Self {
-        let facts = self.facts.clone();
-        Self { region, facts }
     }
 
     /// The same under the id of another flow.

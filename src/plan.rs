@@ -12,7 +12,7 @@ use crate::cache::{
 use crate::certificate::{Certificate, Thumbprint};
 use crate::client::{BearerIsolation, Client, Configuration};
 use crate::error::{Code, Error};
-use crate::metadata::Metadata;
+use crate::metadata::Hit;
 use crate::region::{RegionChoice, RegionPolicy};
 use crate::request::{Grant, TokenRequest};
 use crate::uuid::Uuid;
@@ -56,6 +56,8 @@ pub struct Plan {
 pub(crate) struct FirstLook {
     pub(crate) key: PartitionKey,
     pub(crate) scopes: ScopeSet,
+    /// How it went if a token is found.
+    pub(crate) hit: Hit,
 }
 
 pub(crate) struct Decided {
@@ -63,14 +65,11 @@ pub(crate) struct Decided {
     pub(crate) request: TokenRequest,
     /// The caller's own.
     pub(crate) correlation_id: Option<Uuid>,
-    /// How it went if the first look finds a token.
-    pub(crate) hit: Metadata,
     pub(crate) kind: TokenKind,
     pub(crate) tenant: Option<Tenant>,
-    pub(crate) scopes: ScopeSet,
     /// What the token will be about.
     pub(crate) about: Arc<About>,
-    /// As the body has them.
+    /// The scopes as the body has them.
     pub(crate) scope_text: Encoded,
     /// As the body has them, capabilities merged.
     pub(crate) claims: Option<String>,
@@ -107,7 +106,7 @@ impl TokenRequest {
     /// `mtls_pop_without_region`, `mtls_pop_not_supported_for_environment`).
     pub fn plan(self, client: &Client) -> Result<Plan, Error> {
         let configuration = client.configuration();
-        let scopes = self.check_scopes(&configuration.id)?;
+        let asked = self.scopes.asked(&self.grant, &configuration.id)?;
         let tenant = self.check_tenant(configuration)?;
         let read = |claims: &Option<String>| {
             claims
@@ -152,21 +151,20 @@ impl TokenRequest {
         };
         let first_look = first_look.map(|key| FirstLook {
             key,
-            scopes: scopes.set.clone(),
+            scopes: asked.set.clone(),
+            hit: Hit::under(correlation_id),
         });
         Ok(Plan {
             decided: Arc::new(Decided {
                 client: client.clone(),
                 correlation_id,
-                hit: Metadata::of_hit(correlation_id),
                 kind,
                 about: Arc::new(About {
                     kind,
-                    scopes: scopes.set.clone(),
-                    target: scopes.target,
+                    scopes: asked.set,
+                    target: asked.target,
                 }),
-                scopes: scopes.set,
-                scope_text: scopes.text,
+                scope_text: asked.text,
                 claims,
                 answer_names_key,
                 proof,
@@ -285,6 +283,10 @@ impl Plan {
         &self.decided
     }
 
+    pub(crate) fn share_decided(&self) -> Arc<Decided> {
+        Arc::clone(&self.decided)
+    }
+
     pub(crate) fn configuration(&self) -> &Configuration {
         self.decided.client.configuration()
     }
@@ -347,7 +349,7 @@ impl Plan {
                 claims: self.decided.request.claims.clone(),
             },
         };
-        FlightKey::token(key.clone(), self.decided.scopes.clone(), bypass)
+        FlightKey::token(key.clone(), self.decided.about.scopes.clone(), bypass)
     }
 }
 

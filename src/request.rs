@@ -8,6 +8,10 @@ use crate::certificate::Thumbprint;
 use crate::secret::Secret;
 use crate::wire::challenge::ClaimsChallenge;
 
+mod scopes;
+
+pub(crate) use scopes::Scopes;
+
 /// How long an acquisition may take unless the request says otherwise.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -23,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Clone, Eq, PartialEq)]
 pub struct TokenRequest {
     pub(crate) grant: Grant,
-    pub(crate) scopes: Vec<String>,
+    pub(crate) scopes: Scopes,
     pub(crate) pop: bool,
     pub(crate) tenant: Option<String>,
     pub(crate) claims: Option<String>,
@@ -74,9 +78,10 @@ impl Grant {
 
 impl TokenRequest {
     fn of<T: Into<String>>(grant: Grant, scopes: impl IntoIterator<Item = T>) -> Self {
+        let spelled = scopes.into_iter().map(Into::into).collect();
         Self {
+            scopes: Scopes::named(spelled, &grant),
             grant,
-            scopes: scopes.into_iter().map(Into::into).collect(),
             pop: false,
             tenant: None,
             claims: None,

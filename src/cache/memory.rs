@@ -120,7 +120,7 @@ impl Memory {
     /// ```
     #[must_use]
     pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
-        let FirstLook { key, scopes } = plan.looks_first()?;
+        let FirstLook { key, scopes, hit } = plan.looks_first()?;
         let wanted = plan.wanted();
         // What nearly everybody gets takes one look; the rest is for others.
         let exact = self.tokens.exact(key, scopes);
@@ -128,7 +128,7 @@ impl Memory {
             .filter(|held| held.issued.serves(wanted, now))
             .or_else(|| find(self.tokens.for_several(key), scopes, wanted, now))
             .filter(|held| !held.issued.renewal_is_due(now))?;
-        let metadata = plan.decided().hit.in_region(*held.region);
+        let metadata = hit.in_region(*held.region);
         Some(AccessToken::remembered(held, metadata, now))
     }
 

@@ -79,27 +79,25 @@ fn key(flow: &Flow, prepared: &Prepared) -> Option<PartitionKey> {
 /// Goes on with what is remembered of an earlier answer.
 pub(super) fn looked(
     flow: Box<Flow>,
+    key: PartitionKey,
     prepared: Prepared,
     note: Option<&Arc<Note>>,
     look: Look,
     now: Now,
 ) -> Step {
     let vetted = remembered(&flow, &prepared, note, now).zip(note);
-    match (key(&flow, &prepared), vetted, look) {
-        (None, None, _) => throttle::enter(flow, prepared, now),
-        (None, Some((vetted, _)), _) | (Some(_), Some((vetted, _)), Look::First) => {
-            settle(flow, prepared, vetted, now)
-        }
+    match (vetted, look) {
+        (Some((vetted, _)), Look::First) => settle(flow, prepared, vetted, now),
         // Written again as it is, for that gives the turn back: who waits for the answer need not wait for this flow's token.
-        (Some(key), Some((vetted, note)), Look::WithTurn) => save_cache::instance(
+        (Some((vetted, note)), Look::WithTurn) => save_cache::instance(
             flow,
             key,
             CacheUpdate::note(Arc::clone(note)),
             prepared,
             vetted,
         ),
-        (Some(key), None, Look::First) => take_turn::instance(flow, key, prepared),
-        (Some(key), None, Look::WithTurn) => ask(flow, key, prepared, now),
+        (None, Look::First) => take_turn::instance(flow, key, prepared),
+        (None, Look::WithTurn) => ask(flow, key, prepared, now),
     }
 }
 

@@ -68,16 +68,12 @@ pub(super) fn enter(flow: Box<Flow>, held: Held, now: Now) -> Step {
 /// Goes on with what is remembered of an earlier discovery.
 pub(super) fn looked(
     flow: Box<Flow>,
+    key: PartitionKey,
     held: Held,
     note: Option<&Arc<Note>>,
     look: Look,
     now: Now,
 ) -> Step {
-    let key = || {
-        PartitionKey::fact(Fact::Region {
-            client: Arc::clone(&flow.plan.configuration().id),
-        })
-    };
     let settled = match note.map(Arc::as_ref) {
         Some(Note::Region(region)) => Some(Settled::Region(*region, RegionOrigin::Remembered)),
         Some(Note::NoRegion(span)) if !span.left(now).is_zero() => Some(Settled::NotFound),
@@ -86,31 +82,22 @@ pub(super) fn looked(
     match (settled.zip(note), look) {
         (Some((settled, _)), Look::First) => settle(flow, held, settled, now),
         // Written again as it is, for that gives the turn back: who waits for the region need not wait for this flow's token.
-        (Some((settled, note)), Look::WithTurn) => {
-            let key = key();
-            save_cache::region(
-                flow,
-                key,
-                CacheUpdate::note(Arc::clone(note)),
-                held,
-                settled,
-            )
-        }
-        (None, Look::First) => {
-            let key = key();
-            take_turn::region(flow, key, held)
-        }
-        (None, Look::WithTurn) => {
-            let key = key();
-            probe(
-                flow,
-                key,
-                held,
-                Probe::Region,
-                Some(metadata::METADATA_VERSION),
-                now,
-            )
-        }
+        (Some((settled, note)), Look::WithTurn) => save_cache::region(
+            flow,
+            key,
+            CacheUpdate::note(Arc::clone(note)),
+            held,
+            settled,
+        ),
+        (None, Look::First) => take_turn::region(flow, key, held),
+        (None, Look::WithTurn) => probe(
+            flow,
+            key,
+            held,
+            Probe::Region,
+            Some(metadata::METADATA_VERSION),
+            now,
+        ),
     }
 }
 

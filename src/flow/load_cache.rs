@@ -19,14 +19,13 @@ use super::{Flow, Step, discover_instance, discover_region, done, material, take
 #[must_use]
 pub struct LoadCache {
     flow: Box<Flow>,
-    key: PartitionKey,
     purpose: Purpose,
 }
 
 #[derive(Debug)]
 enum Purpose {
     /// Under the certificate that the driver offered, before the provider is asked.
-    Offered,
+    Offered(PartitionKey),
     /// Before the turn.
     First(Option<Held>),
     /// With the turn: whoever had it before may have fetched the token.
@@ -34,17 +33,17 @@ enum Purpose {
     /// With the turn, after the provider named another certificate than before.
     Renamed(Held),
     /// No access token of the account serves: is there a refresh token?
-    RefreshToken(Option<Held>),
-    Region(Held, Look),
-    Instance(Prepared, Look),
+    RefreshToken(PartitionKey, Option<Held>),
+    Region(PartitionKey, Held, Look),
+    Instance(PartitionKey, Prepared, Look),
     Throttle(Prepared),
 }
 
 impl Purpose {
     fn is_for_token(&self) -> bool {
         match self {
-            Self::Offered | Self::First(_) | Self::WithTurn(_) | Self::Renamed(_) => true,
-            Self::RefreshToken(_) | Self::Region(..) | Self::Instance(..) | Self::Throttle(_) => {
+            Self::Offered(_) | Self::First(_) | Self::WithTurn(_) | Self::Renamed(_) => true,
+            Self::RefreshToken(..) | Self::Region(..) | Self::Instance(..) | Self::Throttle(_) => {
                 false
             }
         }
@@ -58,20 +57,19 @@ pub(super) enum Look {
     WithTurn,
 }
 
-fn step(flow: Box<Flow>, key: PartitionKey, purpose: Purpose) -> Step {
-    Step::LoadCache(LoadCache { flow, key, purpose })
+fn step(flow: Box<Flow>, purpose: Purpose) -> Step {
+    Step::LoadCache(LoadCache { flow, purpose })
 }
 
 /// Under a certificate that was offered; it is forgotten again whatever comes of it.
 pub(super) fn offered(flow: Box<Flow>, key: PartitionKey) -> Step {
-    step(flow, key, Purpose::Offered)
+    step(flow, Purpose::Offered(key))
 }
 
 /// Requests that bypass reading go on to queue, and those that nobody can share go on alone.
 pub(super) fn enter(mut flow: Box<Flow>, held: Option<Held>, now: Now) -> Step {
-    let key = flow.key.clone();
     match flow.decided().reading {
-        Reading::Cache => step(flow, key, Purpose::First(held)),
+        Reading::Cache => step(flow, Purpose::First(held)),
         Reading::Bypass => {
             flow.looked = CacheOutcome::Bypassed;
             take_turn::enter(flow, held)
@@ -84,8 +82,7 @@ pub(super) fn enter(mut flow: Box<Flow>, held: Option<Held>, now: Now) -> Step {
 }
 
 pub(super) fn with_turn(flow: Box<Flow>, held: Option<Held>) -> Step {
-    let key = flow.key.clone();
-    step(flow, key, Purpose::WithTurn(held))
+    step(flow, Purpose::WithTurn(held))
 }
 
 /// Before the credential is made: a request for an account goes on only if there is something to redeem.
@@ -95,37 +92,43 @@ pub(super) fn missed(flow: Box<Flow>, held: Option<Held>, now: Now) -> Step {
         .refresh_token()
         .filter(|_| flow.refresh_token.is_none());
     match refresh_token {
-        Some(key) => step(flow, key, Purpose::RefreshToken(held)),
+        Some(key) => step(flow, Purpose::RefreshToken(key, held)),
         None => material::enter(flow, held, now),
     }
 }
 
 pub(super) fn renamed(flow: Box<Flow>, held: Held) -> Step {
-    let key = flow.key.clone();
-    step(flow, key, Purpose::Renamed(held))
+    step(flow, Purpose::Renamed(held))
 }
 
 pub(super) fn region(flow: Box<Flow>, key: PartitionKey, held: Held, look: Look) -> Step {
-    step(flow, key, Purpose::Region(held, look))
+    step(flow, Purpose::Region(key, held, look))
 }
 
 pub(super) fn instance(flow: Box<Flow>, key: PartitionKey, prepared: Prepared, look: Look) -> Step {
-    step(flow, key, Purpose::Instance(prepared, look))
+    step(flow, Purpose::Instance(key, prepared, look))
 }
 
-pub(super) fn throttle(flow: Box<Flow>, key: PartitionKey, prepared: Prepared) -> Step {
-    step(flow, key, Purpose::Throttle(prepared))
+pub(super) fn throttle(flow: Box<Flow>, prepared: Prepared) -> Step {
+    step(flow, Purpose::Throttle(prepared))
 }
 
 impl LoadCache {
     /// Where to look.
     #[must_use]
     pub fn key(&self) -> &PartitionKey {
-        &self.key
+        match &self.purpose {
+            Purpose::First(_) | Purpose::WithTurn(_) | Purpose::Renamed(_) => &self.flow.key,
+            Purpose::Offered(key)
+            | Purpose::RefreshToken(key, _)
+            | Purpose::Region(key, ..)
+            | Purpose::Instance(key, ..) => key,
+            Purpose::Throttle(prepared) => &prepared.way.throttle,
+        }
     }
 
     pub(crate) fn scopes(&self) -> &ScopeSet {
-        &self.flow.decided().scopes
+        &self.flow.decided().about.scopes
     }
 
     /// Goes on with what was found.
@@ -137,13 +140,13 @@ impl LoadCache {
             Reading::Cache => flow.plan.wanted(),
         };
         if self.purpose.is_for_token() {
-            flow.looked = found.why_not(&flow.decided().scopes, wanted);
+            flow.looked = found.why_not(&flow.decided().about.scopes, wanted);
         }
-        let hit = || found.find(&flow.decided().scopes, wanted, now);
+        let hit = || found.find(&flow.decided().about.scopes, wanted, now);
         match self.purpose {
-            Purpose::Offered => match hit() {
+            Purpose::Offered(key) => match hit() {
                 Some(entry) => done::remembered(&flow, entry, now),
-                None => material::name_key(flow, Some(self.key), now),
+                None => material::name_key(flow, Some(key), now),
             },
             Purpose::First(held) => match hit() {
                 Some(entry) => done::remembered(&flow, entry, now),
@@ -153,7 +156,7 @@ impl LoadCache {
                 Some(entry) => done::remembered(&flow, entry, now),
                 None => missed(flow, held, now),
             },
-            Purpose::RefreshToken(held) => match found.note().map(Arc::as_ref) {
+            Purpose::RefreshToken(_, held) => match found.note().map(Arc::as_ref) {
                 Some(Note::RefreshToken(token, span)) if !span.left(now).is_zero() => {
                     flow.refresh_token = Some(token.clone());
                     material::enter(flow, held, now)
@@ -170,11 +173,11 @@ impl LoadCache {
                 Some(entry) => done::remembered(&flow, entry, now),
                 None => material::go_on(flow, held, now),
             },
-            Purpose::Region(held, look) => {
-                discover_region::looked(flow, held, found.note(), look, now)
+            Purpose::Region(key, held, look) => {
+                discover_region::looked(flow, key, held, found.note(), look, now)
             }
-            Purpose::Instance(prepared, look) => {
-                discover_instance::looked(flow, prepared, found.note(), look, now)
+            Purpose::Instance(key, prepared, look) => {
+                discover_instance::looked(flow, key, prepared, found.note(), look, now)
             }
             Purpose::Throttle(prepared) => throttle::looked(flow, prepared, found.note(), now),
         }

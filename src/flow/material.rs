@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::authority::Tenant;
 use crate::cache::{PartitionKey, TokenKind};
 use crate::certificate::{Certificate, CertificateChain};
-use crate::credential::check_assertion;
+use crate::credential::Assertion;
 use crate::error::{Code, Error, Failure};
-use crate::plan::{CertificateUse, OwnUrls, Plan, Proof, Reading, Way};
+use crate::plan::{CertificateUse, Decided, OwnUrls, Proof, Reading, Way};
 use crate::request::Grant;
 use crate::secret::Secret;
 use crate::time::Now;
@@ -75,7 +75,7 @@ impl ClientAssertion {
 #[derive(Clone)]
 pub struct ProviderContext {
     /// Nearly everything is in it already.
-    plan: Plan,
+    decided: Arc<Decided>,
     own: Arc<OwnUrls>,
     correlation_id: Uuid,
 }
@@ -83,7 +83,7 @@ pub struct ProviderContext {
 impl ProviderContext {
     pub(super) fn of(flow: &Flow) -> Self {
         Self {
-            plan: flow.plan.clone(),
+            decided: flow.plan.share_decided(),
             own: flow.plan.own_urls(),
             correlation_id: flow.correlation_id(),
         }
@@ -106,13 +106,13 @@ impl ProviderContext {
     /// The application (client) id.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        &self.plan.configuration().id
+        &self.decided.client.configuration().id
     }
 
     /// The tenant that the request uses, if this kind of authority has tenants.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
-        self.plan.decided().tenant.as_ref().map(Tenant::as_str)
+        self.decided.tenant.as_ref().map(Tenant::as_str)
     }
 
     /// The authority's URL for that tenant.
@@ -130,20 +130,19 @@ impl ProviderContext {
     /// The client's capabilities.
     #[must_use]
     pub fn capabilities(&self) -> &[String] {
-        &self.plan.configuration().capabilities
+        &self.decided.client.configuration().capabilities
     }
 
     /// The claims as the caller wrote them, not merged with the capabilities.
     #[must_use]
     pub fn claims(&self) -> Option<&str> {
-        self.plan.decided().request.claims.as_deref()
+        self.decided.request.claims.as_deref()
     }
 
     /// The request's `assertion_fmi_path`.
     #[must_use]
     pub fn fmi_path(&self) -> Option<&str> {
-        let request = &self.plan.decided().request;
-        request.assertion_fmi_path.as_deref()
+        self.decided.request.assertion_fmi_path.as_deref()
     }
 
     /// The request's correlation id.
@@ -177,7 +176,7 @@ impl fmt::Debug for ProviderContext {
 pub(super) enum Material {
     Secret(Secret),
     /// An assertion from elsewhere and, maybe, its certificate: the pair.
-    Assertion(Secret, Option<Certificate>),
+    Assertion(Assertion, Option<Certificate>),
     Certificate(Certificate, CertificateUse),
 }
 
@@ -217,7 +216,7 @@ impl fmt::Debug for Held {
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) held: Held,
-    pub(super) way: Way,
+    pub(super) way: Arc<Way>,
 }
 
 /// What a provider is asked for.
@@ -299,7 +298,7 @@ pub(super) fn assertion_answered(
 }
 
 fn judge_assertion(flow: &Flow, answer: ClientAssertion) -> Result<Material, Error> {
-    check_assertion(&answer.assertion)?;
+    let assertion = Assertion::check(answer.assertion)?;
     // A provider of assertions alone can't cause mutual TLS, whatever it returns (rule 2).
     let pair = matches!(flow.decided().proof, Proof::AskAssertion { pair: true });
     let binding = answer
@@ -320,7 +319,7 @@ fn judge_assertion(flow: &Flow, answer: ClientAssertion) -> Result<Material, Err
             "the provider returned an assertion without a certificate",
         ));
     }
-    Ok(Material::Assertion(answer.assertion, binding))
+    Ok(Material::Assertion(assertion, binding))
 }
 
 /// Judges what the certificate's provider answered.
@@ -394,14 +393,15 @@ fn route(mut flow: Box<Flow>, asked: Asked, held: Held, now: Now) -> Step {
     {
         return done::failed(&flow, error, now);
     }
-    let key = match decided.answer_names_key {
-        true => decided
-            .key
-            .with_certificate(held.material.binding().map(Certificate::thumbprint)),
-        false => decided.key.clone(),
-    };
-    let renamed = key != flow.key;
-    flow.key = key;
+    let named = decided.answer_names_key.then(|| {
+        let certificate = held.material.binding().map(Certificate::thumbprint);
+        decided.key.with_certificate(certificate)
+    });
+    let renamed = named.filter(|key| *key != flow.key);
+    let is_renamed = renamed.is_some();
+    if let Some(key) = renamed {
+        flow.key = key;
+    }
     match asked {
         Asked::NameKey { missed } if missed.as_ref() == Some(&flow.key) => {
             super::take_turn::enter(flow, Some(held))
@@ -410,7 +410,7 @@ fn route(mut flow: Box<Flow>, asked: Asked, held: Held, now: Now) -> Step {
         // Not once the way to the service is settled, as for a second attempt: every look is a wait in which the pair grows
         // old again, and a provider that names another certificate each time would keep the flow going round.
         Asked::Send
-            if renamed && flow.region.is_none() && flow.decided().reading == Reading::Cache =>
+            if is_renamed && flow.region.is_none() && flow.decided().reading == Reading::Cache =>
         {
             load_cache::renamed(flow, held)
         }

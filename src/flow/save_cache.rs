@@ -22,8 +22,9 @@ pub struct SaveCache {
 }
 
 enum Then {
-    /// The user's refresh token is saved; the access token is next, if it is to be.
-    RefreshToken(Option<(PartitionKey, CacheUpdate)>, AccessToken, Now),
+    /// The user's refresh token is saved; the access token is next, if it is to be. Boxed, since few flows have one, and all steps
+    /// are as large as the largest.
+    RefreshToken(Box<Option<(PartitionKey, CacheUpdate)>>, AccessToken, Now),
     Granted(AccessToken, Now),
     Region(Box<Flow>, Held, Settled),
     Instance(Box<Flow>, Prepared, Vetted),
@@ -47,7 +48,7 @@ pub(super) fn granted(
         Some((key, update)) => Step::SaveCache(SaveCache {
             key,
             update,
-            then: Then::RefreshToken(entry, token, flow.began),
+            then: Then::RefreshToken(Box::new(entry), token, flow.began),
         }),
         None => access_token(entry, token, flow.began),
     }
@@ -137,7 +138,7 @@ impl SaveCache {
         match self.then {
             Then::RefreshToken(entry, mut token, began) => {
                 token.metadata = token.metadata.taking(now.since(began));
-                access_token(entry, token, began)
+                access_token(*entry, token, began)
             }
             Then::Granted(mut token, began) => {
                 token.metadata = token.metadata.taking(now.since(began));

@@ -70,7 +70,7 @@ pub struct SendRequest {
     flow: Box<Flow>,
     transport: Transport,
     request: Request<Body>,
-    throttle: PartitionKey,
+    way: Arc<Way>,
     since: Now,
 }
 
@@ -86,16 +86,15 @@ pub(super) fn enter(
         .cloned()
         .map_or(Transport::Plain, Transport::Mtls);
     let body = body(&flow, material, signed);
-    let Way { url, uri, throttle } = prepared.way;
-    match request(&flow, uri, body) {
+    match request(&flow, prepared.way.uri.clone(), body) {
         Ok(request) => {
             flow.sent = flow.sent.saturating_add(1);
-            flow.endpoint = Some(url);
+            flow.went = Some(Arc::clone(&prepared.way));
             Step::SendRequest(SendRequest {
                 flow,
                 transport,
                 request,
-                throttle,
+                way: prepared.way,
                 since: now,
             })
         }
@@ -115,14 +114,16 @@ fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
     let asked = &decided.request;
     let mut form = Form::default();
     form.field("client_id", &flow.plan.configuration().id);
-    let mut assertion = |kind, assertion| {
-        form.fixed("client_assertion_type", kind);
-        form.field("client_assertion", assertion);
-    };
     match (material, signed) {
-        (_, Some(signed)) => assertion(JWT_BEARER, signed.expose()),
-        (Material::Assertion(text, Some(_)), None) => assertion(JWT_POP, text.expose()),
-        (Material::Assertion(text, None), None) => assertion(JWT_BEARER, text.expose()),
+        (_, Some(signed)) => {
+            form.fixed("client_assertion_type", JWT_BEARER);
+            form.field("client_assertion", signed.expose());
+        }
+        (Material::Assertion(assertion, binding), None) => {
+            let kind = binding.as_ref().map_or(JWT_BEARER, |_| JWT_POP);
+            form.fixed("client_assertion_type", kind);
+            form.judged("client_assertion", assertion.expose(), assertion.is_plain());
+        }
         (Material::Secret(secret), None) => form.field("client_secret", secret.expose()),
         (Material::Certificate(..), None) => {}
     }
@@ -315,7 +316,7 @@ impl SendRequest {
         match wait.filter(|wait| !wait.is_zero()) {
             None => after.go_on(self.flow, now),
             Some(wait) => {
-                let key = self.throttle;
+                let key = self.way.throttle.clone();
                 // With the id under which the service logged it, for whoever is told of it later.
                 let error = error.in_flow(self.flow.metadata(now));
                 let note = Note::Throttled(error, Span::new(now, wait));

@@ -13,8 +13,7 @@ pub(super) fn enter(flow: Box<Flow>, prepared: Prepared, now: Now) -> Step {
     if !prepared.held.is_fresh(now) {
         return material::enter(flow, None, now);
     }
-    let key = prepared.way.throttle.clone();
-    load_cache::throttle(flow, key, prepared)
+    load_cache::throttle(flow, prepared)
 }
 
 /// Whoever asks in that time gets the remembered error at once, with the time that is left to wait.

@@ -1,86 +1,14 @@
 //! The request's own fields, judged one by one before anything else (rule 16): what is refused here never meets a credential.
 
-use std::sync::Arc;
-
 use crate::account::User;
 use crate::authority::Tenant;
-use crate::cache::ScopeSet;
 use crate::client::Configuration;
 use crate::error::{Code, Error, shown};
 use crate::request::{Grant, TokenRequest};
 use crate::uuid::Uuid;
-use crate::wire::form::{Encoded, is_reserved};
-
-/// The scopes of a request: what its token is remembered by, what was asked for, and what the body asks for.
-pub(super) struct Scopes {
-    pub(super) set: ScopeSet,
-    pub(super) target: Arc<str>,
-    pub(super) text: Encoded,
-}
+use crate::wire::form::is_reserved;
 
 impl TokenRequest {
-    pub(super) fn check_scopes(&self, client_id: &str) -> Result<Scopes, Error> {
-        let mut scopes = Vec::new();
-        for item in &self.scopes {
-            if item.trim().is_empty() || item.chars().any(char::is_control) {
-                return Err(Error::new(
-                    Code::InvalidScope,
-                    format!(
-                        "the scope \"{}\" is blank or has control characters",
-                        shown(item)
-                    ),
-                ));
-            }
-            for scope in item.split(' ').filter(|scope| !scope.is_empty()) {
-                if !scopes
-                    .iter()
-                    .any(|other: &&str| other.eq_ignore_ascii_case(scope))
-                {
-                    scopes.push(scope);
-                }
-            }
-        }
-        let app_default;
-        match self.grant {
-            Grant::ClientCredentials | Grant::OnBehalfOf(_) | Grant::FederatedUser { .. }
-                if scopes.is_empty() =>
-            {
-                return Err(Error::new(
-                    Code::ScopesRequired,
-                    "the request names no scope",
-                ));
-            }
-            // What MSAL asks for then. Without a name for it, any token of the account would serve.
-            Grant::RefreshToken(_) | Grant::Account(_) if scopes.is_empty() => {
-                app_default = format!("{client_id}/.default");
-                scopes.push(&app_default);
-            }
-            Grant::ClientCredentials
-            | Grant::OnBehalfOf(_)
-            | Grant::RefreshToken(_)
-            | Grant::AuthorizationCode { .. }
-            | Grant::FederatedUser { .. }
-            | Grant::Account(_) => {}
-        }
-        let set = ScopeSet::of(scopes.iter().copied());
-        let target: Arc<str> = scopes.join(" ").into();
-        if self.grant == Grant::ClientCredentials {
-            let text = Encoded::of(&target);
-            return Ok(Scopes { set, target, text });
-        }
-        // What brings a user's refresh token and ID token (OpenID Connect Core §5.4 and §11), as MSAL asks for it.
-        for reserved in ["openid", "profile", "offline_access"] {
-            if !scopes
-                .iter()
-                .any(|scope| scope.eq_ignore_ascii_case(reserved))
-            {
-                scopes.push(reserved);
-            }
-        }
-        let text = Encoded::of(&scopes.join(" "));
-        Ok(Scopes { set, target, text })
-    }
-
     pub(super) fn check_tenant(
         &self,
         configuration: &Configuration,

@@ -2,7 +2,7 @@
 
 use crate::cache::TokenKind;
 use crate::certificate::Certificate;
-use crate::credential::{CheckedCredential, Use};
+use crate::credential::{Assertion, CheckedCredential, Use};
 use crate::error::{Code, Error};
 use crate::request::{Grant, TokenRequest};
 use crate::secret::Secret;
@@ -11,7 +11,7 @@ use crate::secret::Secret;
 #[derive(Clone)]
 pub(crate) enum Proof {
     Secret(Secret),
-    Assertion(Secret),
+    Assertion(Assertion),
     AskAssertion { pair: bool },
     Certificate(Certificate, CertificateUse),
     AskCertificate(CertificateUse),

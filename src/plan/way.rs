@@ -14,7 +14,6 @@ use crate::region::{Region, RegionChoice};
 use super::{Decided, Plan};
 
 /// Where a token request goes.
-#[derive(Clone)]
 pub(crate) struct Way {
     /// The endpoint, which is also the audience of an assertion.
     pub(crate) url: Arc<str>,
@@ -27,8 +26,8 @@ pub(crate) struct Way {
 /// The ways that need no answer from outside: those of a region that is known without asking.
 pub(crate) struct Ways {
     own: Arc<OwnUrls>,
-    plain: Option<Result<Way, Error>>,
-    mtls: Option<Result<Way, Error>>,
+    plain: Option<Result<Arc<Way>, Error>>,
+    mtls: Option<Result<Arc<Way>, Error>>,
 }
 
 /// The authority's own URLs, which stay the same wherever requests go: what a provider is told.
@@ -48,7 +47,7 @@ impl Decided {
     }
 
     /// The way by the closed table of hosts (rule 7).
-    pub(crate) fn way(&self, mtls: bool, region: Option<&Region>) -> Result<Way, Error> {
+    fn way(&self, mtls: bool, region: Option<&Region>) -> Result<Arc<Way>, Error> {
         let configuration = self.client.configuration();
         let (authority, tenant) = (&configuration.authority, self.tenant.as_ref());
         let url = match mtls {
@@ -58,7 +57,7 @@ impl Decided {
         self.way_to(url)
     }
 
-    pub(crate) fn way_to(&self, mut url: Url) -> Result<Way, Error> {
+    pub(crate) fn way_to(&self, mut url: Url) -> Result<Arc<Way>, Error> {
         let text: Arc<str> = url.as_str().into();
         let host = url.authority().to_owned();
         if !self.request.query_parameters.is_empty() {
@@ -77,11 +76,11 @@ impl Decided {
             tenant: tenant.to_ascii_lowercase(),
             host,
         });
-        Ok(Way {
+        Ok(Arc::new(Way {
             url: text,
             uri,
             throttle,
-        })
+        }))
     }
 }
 
@@ -126,7 +125,7 @@ impl Plan {
     }
 
     /// The way that was worked out, or that is now.
-    pub(crate) fn way(&self, mtls: bool, region: Option<&Region>) -> Result<Way, Error> {
+    pub(crate) fn way(&self, mtls: bool, region: Option<&Region>) -> Result<Arc<Way>, Error> {
         let ready = self.ways.as_ref().and_then(|ways| match mtls {
             true => ways.mtls.clone(),
             false => ways.plain.clone(),

@@ -2,6 +2,8 @@
 //!
 //! The buffer is sized before the first byte, because one that grows leaves copies of its secrets behind.
 
+use std::sync::Arc;
+
 use crate::secret::Body;
 
 use super::bytes::{all_are, is_within};
@@ -58,6 +60,15 @@ impl<'a> Form<'a> {
         self.add(Measured::plain(name), Measured::new(value));
     }
 
+    /// One of whose value it is known whether it stays as it is.
+    pub(crate) fn judged(&mut self, name: &'static str, value: &'a str, is_plain: bool) {
+        if is_plain {
+            self.add(Measured::plain(name), Measured::plain(value));
+        } else {
+            self.field(name, value);
+        }
+    }
+
     /// One whose value is the protocol's too, and stays as it is.
     pub(crate) fn fixed(&mut self, name: &'static str, value: &'static str) {
         self.add(Measured::plain(name), Measured::plain(value));
@@ -111,15 +122,16 @@ impl<'a> Form<'a> {
     }
 }
 
-/// A value that is sent often, encoded once.
-pub(crate) struct Encoded(String);
+/// A value that is sent often, encoded once. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Encoded(Arc<str>);
 
 impl Encoded {
     pub(crate) fn of(text: &str) -> Self {
         let measured = Measured::new(text);
         let mut bytes = Vec::with_capacity(measured.length);
         measured.encode(&mut bytes);
-        Self(String::from_utf8(bytes).unwrap_or_default())
+        Self(String::from_utf8(bytes).unwrap_or_default().into())
     }
 }
 
@@ -135,13 +147,13 @@ struct Measured<'a> {
 
 impl<'a> Measured<'a> {
     fn new(text: &'a str) -> Self {
-        if all_are(text.as_bytes(), is_plain) {
+        if is_plain(text) {
             return Self::plain(text);
         }
         // Every byte stays as it is, or becomes three; a blank becomes a plus sign.
         let room = |byte| match byte {
             b' ' => 1,
-            byte if is_plain(byte) => 1,
+            byte if stays(byte) => 1,
             _ => 3,
         };
         Self {
@@ -168,7 +180,7 @@ impl<'a> Measured<'a> {
             out.extend_from_slice(rest);
             return;
         }
-        while let Some(place) = rest.iter().position(|byte| !is_plain(*byte)) {
+        while let Some(place) = rest.iter().position(|byte| !stays(*byte)) {
             let (plain, other) = rest.split_at(place);
             out.extend_from_slice(plain);
             match other.split_first() {
@@ -187,11 +199,17 @@ impl<'a> Measured<'a> {
     }
 }
 
+/// Whether a text stays as it is, whole.
+pub(crate) fn is_plain(text: &str) -> bool {
+    all_are(text.as_bytes(), stays)
+}
+
 /// What stays as it is (WHATWG URL §5.2, as in RFC 6749 appendix B). Without a branch, so that many bytes are judged at once.
-fn is_plain(byte: u8) -> bool {
+fn stays(byte: u8) -> bool {
     let letter = is_within(byte | 0x20, b'a', 26);
-    let digit = is_within(byte, b'0', 10);
-    letter | digit | (byte == b'*') | (byte == b'-') | (byte == b'.') | (byte == b'_')
+    // Dash, period, slash and the digits are one after another.
+    let digit = is_within(byte, b'-', 13) & (byte != b'/');
+    letter | digit | (byte == b'*') | (byte == b'_')
 }
 
 #[cfg(test)]

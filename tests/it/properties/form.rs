@@ -94,6 +94,23 @@ proptest! {
         prop_assert_eq!(url.fragment(), None);
     }
 
+    /// SEC-08: an assertion need not be a JWT, and whatever it is, it is one value of the form, as it was given.
+    #[test]
+    fn sec08_an_assertion_is_sent_as_it_is(assertion in "[!-~]{1,70}|[A-Za-z0-9._-]{1,70}", fixed in any::<bool>()) {
+        let given = || Secret::new(assertion.as_str());
+        let credential = match fixed {
+            true => Credential::static_assertion(given()),
+            false => Credential::assertion_provider(),
+        };
+        let client = Client::builder("app", CONTOSO, credential).build().expect("a client");
+        let plan = bearer().plan(&client).expect("a plan");
+        let run = Script::new().pairs([ClientAssertion::new(given())]).run(&plan);
+        let form = &run.request().form;
+        let sent = form.iter().filter(|(name, _)| name == "client_assertion").map(|(_, value)| value);
+        prop_assert_eq!(sent.collect::<Vec<_>>(), [&assertion]);
+        prop_assert_eq!(form.len(), 5);
+    }
+
     /// SEC-08: what has control characters or no meaning is refused before anything happens, and never half taken.
     #[test]
     fn sec08_odd_fields_are_refused_or_harmless(value in text(), place in 0..12_usize) {
