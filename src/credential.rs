@@ -289,3 +289,17 @@ impl Assertion {
         self.is_plain
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sec08_an_assertion_is_known_to_be_plain_only_if_a_form_has_it_as_it_is() {
+        for (text, is_plain) in [("e30.e30.-_", true), ("e30.e30.+/", false), ("~", false)] {
+            let checked = Assertion::check(Secret::new(text)).expect("an assertion");
+            assert_eq!((checked.expose(), checked.is_plain()), (text, is_plain));
+        }
+        assert!(Assertion::check(Secret::new("e30 .")).is_err());
+    }
+}

@@ -231,6 +231,17 @@ mod tests {
         assert_eq!(decoded[0].1, "a&client_secret=x b\r\né%");
     }
 
+    /// What is plain is copied whole, so a text that is taken for plain and is not would be sent as it is.
+    #[test]
+    fn a_text_is_plain_if_every_byte_of_it_stays() {
+        assert!(is_plain("") && is_plain("eyJhbGciOiJQUzI1NiJ9.e30.A-Z_a-z0-9*"));
+        for byte in (0..=0x7f_u8).filter(|byte| !stays(*byte)) {
+            let text = format!("eyJhbGciOiJQUzI1NiJ9.e30.{}", char::from(byte));
+            assert!(!is_plain(&text), "{byte}");
+        }
+        assert!(!is_plain("é"));
+    }
+
     #[test]
     fn however_many_fields_there_are_each_is_there() {
         let names: Vec<String> = (0..40).map(|number| format!("n{number}")).collect();
