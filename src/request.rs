@@ -15,7 +15,7 @@ pub(crate) use scopes::Scopes;
 /// How long an acquisition may take unless the request says otherwise.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What a caller wants.
+/// What a caller wants. Whoever asks for the same in many tenants clones one: clones share what was made of its scopes.
 ///
 /// ```
 /// use entra_proto::TokenRequest;
