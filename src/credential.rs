@@ -265,18 +265,19 @@ impl Assertion {
     pub(crate) fn check(assertion: Secret) -> Result<Self, Error> {
         const MOST: usize = 32 * 1_024;
         let text = assertion.expose();
-        let is_plain = form::is_plain(text);
         let wrong = if text.trim().is_empty() {
             "the assertion is blank"
         } else if text.len() > MOST {
             "the assertion is larger than 32 KiB"
-        } else if !is_plain && !is_graphic(text) {
-            "the assertion has a character that no JWT has"
         } else {
-            return Ok(Self {
-                text: assertion,
-                is_plain,
-            });
+            let is_plain = form::is_plain(text);
+            if is_plain || is_graphic(text) {
+                return Ok(Self {
+                    text: assertion,
+                    is_plain,
+                });
+            }
+            "the assertion has a character that no JWT has"
         };
         Err(Error::new(Code::InvalidClientAssertion, wrong))
     }
