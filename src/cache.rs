@@ -2,7 +2,9 @@
 
 mod flight;
 mod key;
+mod key_parts;
 mod kins;
+mod look;
 mod memory;
 mod partition;
 mod parts;
@@ -16,6 +18,7 @@ mod tokens;
 
 pub use flight::FlightKey;
 pub use key::PartitionKey;
+pub use look::Look;
 pub use memory::{Limits, Memory};
 pub use partition::{CacheUpdate, Partition};
 pub use parts::Remembered;
@@ -24,6 +27,7 @@ pub use token_key::TokenKind;
 
 pub(crate) use flight::Bypass;
 pub(crate) use key::Fact;
+pub(crate) use key_parts::{TenantPart, TenantlessKey};
 pub(crate) use partition::{About, Beside, Entry, Held, Issued, Note, Wanted};
 pub(crate) use scopes::ScopeSet;
 pub(crate) use token_key::{Further, GrantKey, TokenKey};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::authority::Authority;
-use crate::cache::TokenKey;
+use crate::cache::{PartitionKey, TenantlessKey, TokenKey};
 use crate::credential::{CheckedCredential, Credential, Needs};
 use crate::error::{Code, Error};
 use crate::region::{Environment, Region, RegionChoice, RegionPolicy, RegionSource};
@@ -32,7 +32,9 @@ pub(crate) struct Configuration {
     pub(crate) id: Arc<str>,
     pub(crate) authority: Authority,
     /// The key of the Bearer tokens for the application, without its tenant: most keys are like it, and share it.
-    pub(crate) plain_key: Arc<TokenKey>,
+    pub(crate) plain_key: TenantlessKey,
+    /// The same in the authority's own tenant.
+    pub(crate) own_key: PartitionKey,
     pub(crate) credential: CheckedCredential,
     pub(crate) region: RegionChoice,
     pub(crate) region_policy: RegionPolicy,
@@ -279,12 +281,15 @@ impl ClientBuilder {
             ));
         }
         let id: Arc<str> = self.id.into();
+        let plain_key = TenantlessKey::new(TokenKey::plain(
+            authority.kind(),
+            authority.cache_name(),
+            Arc::clone(&id),
+        ));
+        let own_key = plain_key.in_full(authority.tenant());
         Ok(Client(Arc::new(Configuration {
-            plain_key: Arc::new(TokenKey::plain(
-                authority.kind(),
-                authority.cache_name(),
-                Arc::clone(&id),
-            )),
+            own_key: PartitionKey::tokens_beside(own_key, &plain_key),
+            plain_key,
             id,
             authority,
             credential: self.credential.check()?,

@@ -131,8 +131,8 @@ pub mod testing;
 pub use account::{Account, User};
 pub use authority::{Authority, AuthorityKind, Tenant};
 pub use cache::{
-    CacheUpdate, FlightKey, Limits, Memory, Partition, PartitionKey, PortableCache, Remembered,
-    TokenKind,
+    CacheUpdate, FlightKey, Limits, Look, Memory, Partition, PartitionKey, PortableCache,
+    Remembered, TokenKind,
 };
 pub use certificate::{Certificate, CertificateChain, Thumbprint};
 pub use client::{AuthorityUrl, BearerIsolation, Client, ClientBuilder};

@@ -42,7 +42,7 @@ pub(crate) struct Facts {
 }
 
 /// How a flow went that found a token at its first look and took no time.
-#[derive(Clone)]
+#[derive(Clone, Eq, PartialEq)]
 pub(crate) struct Hit(Option<Arc<Facts>>);
 
 /// What came of looking into the cache, which is why the service was asked or was not.
@@ -81,6 +81,9 @@ const OF_HIT: Facts = Facts {
 };
 
 impl Hit {
+    /// Under no id of the caller's own.
+    pub(crate) const PLAIN: &Self = &Self(None);
+
     /// Under the caller's own id.
     pub(crate) fn under(correlation_id: Option<Uuid>) -> Self {
         Self(correlation_id.map(|correlation_id| {

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use crate::authority::Tenant;
 use crate::cache::{
-    About, Bypass, FlightKey, Further, GrantKey, PartitionKey, ScopeSet, TokenKey, TokenKind,
-    Wanted,
+    About, Bypass, FlightKey, Further, GrantKey, PartitionKey, TokenKey, TokenKind, Wanted,
 };
 use crate::certificate::{Certificate, Thumbprint};
 use crate::client::{BearerIsolation, Client, Configuration};
@@ -21,12 +20,14 @@ use crate::wire::form::Encoded;
 use crate::wire::json::Json;
 
 mod fields;
+mod look;
 mod proof;
 mod way;
 
 pub(crate) use proof::{CertificateUse, Proof};
 pub(crate) use way::{OwnUrls, Way};
 
+use look::FirstLook;
 use way::Ways;
 
 /// A request that makes sense for a client, with every choice made: one can print it, compare it and start it, also twice.
@@ -50,14 +51,6 @@ pub struct Plan {
     /// what was decided to come from memory.
     first_look: Option<FirstLook>,
     renewal: bool,
-}
-
-#[derive(Clone)]
-pub(crate) struct FirstLook {
-    pub(crate) key: PartitionKey,
-    pub(crate) scopes: ScopeSet,
-    /// How it went if a token is found.
-    pub(crate) hit: Hit,
 }
 
 pub(crate) struct Decided {
@@ -213,12 +206,7 @@ impl TokenRequest {
             | Grant::FederatedUser { .. } => GrantKey::Once,
             Grant::Account(account) => GrantKey::Account(account.clone()),
         };
-        let plain = &configuration.plain_key;
         let key = TokenKey {
-            authority_kind: plain.authority_kind,
-            authority: Arc::clone(&plain.authority),
-            tenant: tenant.map_or("", Tenant::as_str).to_ascii_lowercase(),
-            client: Arc::clone(&plain.client),
             kind,
             certificate,
             grant,
@@ -226,8 +214,9 @@ impl TokenRequest {
             assertion_fmi_path: self.assertion_fmi_path.clone(),
             partition: self.partition.clone(),
             further: further.map(Box::new),
+            ..configuration.plain_key.in_full(tenant)
         };
-        PartitionKey::tokens_beside(key, plain)
+        PartitionKey::tokens_beside(key, &configuration.plain_key)
     }
 
     /// What else changes the token: the claims as they will be sent, so that blanks do not count.
@@ -292,7 +281,7 @@ impl Plan {
     }
 
     /// What the flow's first look is for.
-    pub(crate) fn wanted(&self) -> Wanted {
+    pub(crate) const fn wanted(&self) -> Wanted {
         if self.renewal {
             Wanted::Fresh
         } else {
@@ -323,17 +312,6 @@ impl Plan {
     #[must_use]
     pub fn held_under(&self) -> Option<&PartitionKey> {
         self.first_look().filter(|_| !self.decided.answer_names_key)
-    }
-
-    /// Where [`Memory::hit`](crate::Memory::hit) looks for it, if it does: for drivers that keep their memory in parts.
-    #[must_use]
-    pub fn first_look(&self) -> Option<&PartitionKey> {
-        self.first_look.as_ref().map(|look| &look.key)
-    }
-
-    /// The same, and what for.
-    pub(crate) fn looks_first(&self) -> Option<&FirstLook> {
-        self.first_look.as_ref()
     }
 
     /// What kind of token it will bring.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::account::{Account, User};
+use crate::cache::TenantPart;
 use crate::certificate::Thumbprint;
 use crate::secret::Secret;
 use crate::wire::challenge::ClaimsChallenge;
@@ -29,7 +30,7 @@ pub struct TokenRequest {
     pub(crate) grant: Grant,
     pub(crate) scopes: Scopes,
     pub(crate) pop: bool,
-    pub(crate) tenant: Option<String>,
+    pub(crate) tenant: Option<NamedTenant>,
     pub(crate) claims: Option<String>,
     pub(crate) client_claims: Option<String>,
     pub(crate) assertion_claims: Option<String>,
@@ -42,6 +43,14 @@ pub struct TokenRequest {
     pub(crate) correlation_id: Option<String>,
     pub(crate) offered: Option<Thumbprint>,
     pub(crate) deadline: Duration,
+}
+
+/// A tenant as it was named. It is looked at once, because the request is used for each call.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) struct NamedTenant {
+    pub(crate) name: String,
+    /// What it brings to the key of a token, if the name is a GUID.
+    pub(crate) part: TenantPart,
 }
 
 /// What stands behind the request: the application itself, or a user.
@@ -194,8 +203,10 @@ impl TokenRequest {
     /// In another tenant than the authority's.
     #[must_use]
     pub fn tenant(self, tenant: impl Into<String>) -> Self {
+        let name = tenant.into();
+        let part = TenantPart::named(&name);
         Self {
-            tenant: Some(tenant.into()),
+            tenant: Some(NamedTenant { name, part }),
             ..self
         }
     }
@@ -331,7 +342,7 @@ impl fmt::Debug for TokenRequest {
             .field("grant", &grant)
             .field("scopes", &self.scopes)
             .field("pop", &self.pop)
-            .field("tenant", &self.tenant)
+            .field("tenant", &self.tenant.as_ref().map(|tenant| &tenant.name))
             .field("bypass", &self.bypass)
             .finish_non_exhaustive()
     }

@@ -97,7 +97,8 @@ fn a_hit_allocates_nothing_and_a_miss_little() {
 
     let (hit, served) = counted(|| {
         (0..1_000)
-            .map(|_| memory.hit(&ready, START).expect("a hit"))
+            .map(|_| memory.hit(&ready.look()?, START))
+            .map(|hit| hit.expect("a hit"))
             .filter(|again| {
                 again.secret() == token.secret() && START.precedes(again.serves_until())
             })
@@ -105,7 +106,7 @@ fn a_hit_allocates_nothing_and_a_miss_little() {
     });
     assert_eq!((hit, served), (0, 1_000));
     let other = plan("https://graph.microsoft.com/.default");
-    let (missing, none) = counted(|| memory.hit(&other, START));
+    let (missing, none) = counted(|| memory.hit(&other.look()?, START));
     assert!(missing == 0 && none.is_none());
 
     assert_eq!(missed, MISS);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use entra_adapter::{Handed, Held, Settings, State, Taken, Wake, seed};
 use entra_proto::{
     AccessToken, Body, ClientAssertion, Error, Failure, FailureKind, Limits, Plan, Secret, Step,
-    Turn,
+    TokenRequest, Turn,
 };
 use http::Response;
 
@@ -104,7 +104,18 @@ impl Driver {
     /// The token that is remembered, if there is one.
     #[must_use]
     pub fn hit(&self, plan: &Plan) -> Option<AccessToken> {
-        self.state.hit(plan)
+        self.state.hit(plan.look())
+    }
+
+    /// What is asked for with a request: remembered, or by a whole flow.
+    ///
+    /// # Errors
+    /// The core's.
+    pub fn token(&mut self, request: &TokenRequest) -> Result<AccessToken, Error> {
+        match self.state.hit(request.look(self.client())) {
+            Some(token) => Ok(token),
+            None => self.run(request.clone().plan(self.client())?),
+        }
     }
 
     /// A whole flow.
@@ -112,7 +123,7 @@ impl Driver {
     /// # Errors
     /// The core's.
     pub fn run(&mut self, plan: Plan) -> Result<AccessToken, Error> {
-        if let Some(token) = self.state.hit(&plan) {
+        if let Some(token) = self.state.hit(plan.look()) {
             return Ok(token);
         }
         let Ok(seed) = seed() else {

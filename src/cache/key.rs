@@ -12,6 +12,7 @@ use crate::account::Account;
 use crate::authority::AuthorityKind;
 use crate::certificate::Thumbprint;
 
+use super::key_parts::{KeyRef, TenantPart, TenantlessKey};
 use super::kins::TenantId;
 use super::token_key::{GrantKey, TokenKey};
 
@@ -29,7 +30,7 @@ pub struct PartitionKey {
     key: Key,
 }
 
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Key {
     /// The tenant, and all the rest, which most keys of a client share.
     Tokens(TenantId, Arc<TokenKey>),
@@ -73,27 +74,28 @@ const PLACES: usize = 656;
 impl PartitionKey {
     pub(crate) fn tokens(key: TokenKey) -> Self {
         let (tenant, rest) = TenantId::out_of(key);
-        Self::of(Key::Tokens(tenant, Arc::new(rest)))
+        Self::of_rest(tenant, rest)
     }
 
-    /// The same, sharing the rest if that is like this one, which names no tenant.
-    pub(crate) fn tokens_beside(key: TokenKey, like: &Arc<TokenKey>) -> Self {
+    /// The same, sharing the rest if that is the plain one.
+    pub(crate) fn tokens_beside(key: TokenKey, plain: &TenantlessKey) -> Self {
         let (tenant, rest) = TenantId::out_of(key);
-        let rest = if rest.tenant.is_empty() && rest.is_same_but_tenant(like) {
-            Arc::clone(like)
+        if rest.tenant.is_empty() && rest.is_same_but_tenant(&plain.rest) {
+            plain.with(TenantPart::of(tenant)).into()
         } else {
-            Arc::new(rest)
-        };
-        Self::of(Key::Tokens(tenant, rest))
+            Self::of_rest(tenant, rest)
+        }
+    }
+
+    fn of_rest(tenant: TenantId, rest: TokenKey) -> Self {
+        TenantlessKey::new(rest).with(TenantPart::of(tenant)).into()
     }
 
     pub(crate) fn fact(fact: Fact) -> Self {
-        Self::of(Key::Fact(Arc::new(fact)))
-    }
-
-    fn of(key: Key) -> Self {
-        let digest = digest(&key);
-        Self { digest, key }
+        Self {
+            digest: digest(&fact),
+            key: Key::Fact(Arc::new(fact)),
+        }
     }
 
     /// A key whose digest others have too.
@@ -116,10 +118,14 @@ impl PartitionKey {
         &self.key
     }
 
-    /// What tells the tokens here from all others, if tokens are remembered here: their tenant, and the rest.
-    pub(super) fn of_tokens(&self) -> Option<(TenantId, &Arc<TokenKey>)> {
+    /// The same for whoever looks for tokens, if tokens are remembered here.
+    pub(crate) fn of_tokens(&self) -> Option<KeyRef<'_>> {
         match &self.key {
-            Key::Tokens(tenant, rest) => Some((*tenant, rest)),
+            Key::Tokens(tenant, rest) => Some(KeyRef {
+                digest: self.digest,
+                tenant: *tenant,
+                rest,
+            }),
             Key::Fact(_) => None,
         }
     }
@@ -149,17 +155,14 @@ impl PartitionKey {
 
     fn with_rest(&self, change: impl FnOnce(TokenKey) -> TokenKey) -> Self {
         match &self.key {
-            Key::Tokens(tenant, rest) => {
-                let rest = change(TokenKey::clone(rest));
-                Self::of(Key::Tokens(*tenant, Arc::new(rest)))
-            }
+            Key::Tokens(tenant, rest) => Self::of_rest(*tenant, change(TokenKey::clone(rest))),
             Key::Fact(_) => self.clone(),
         }
     }
 
     /// Where the refresh token of the account is remembered whose access tokens are remembered here.
     pub(crate) fn refresh_token(&self) -> Option<Self> {
-        let (_, key) = self.of_tokens()?;
+        let KeyRef { rest: key, .. } = self.of_tokens()?;
         match &key.grant {
             GrantKey::Account(account) => Some(Self::fact(Fact::RefreshToken(UserKey {
                 authority_kind: key.authority_kind,
@@ -222,6 +225,15 @@ pub(super) fn digest(of: &impl Hash) -> u64 {
     hasher.finish()
 }
 
+impl From<KeyRef<'_>> for PartitionKey {
+    fn from(key: KeyRef<'_>) -> Self {
+        Self {
+            digest: key.digest,
+            key: Key::Tokens(key.tenant, Arc::clone(key.rest)),
+        }
+    }
+}
+
 impl PartialEq for PartitionKey {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest && self.key == other.key
@@ -276,14 +288,19 @@ impl fmt::Debug for PartitionKey {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples;
     use super::*;
 
-    fn key(tenant: &str) -> Key {
-        Key::Fact(Arc::new(Fact::Throttle {
+    fn tokens(tenant: &str) -> PartitionKey {
+        PartitionKey::tokens(samples::key(tenant, "app"))
+    }
+
+    fn throttle(tenant: &str) -> PartitionKey {
+        PartitionKey::fact(Fact::Throttle {
             client: "app".into(),
             tenant: tenant.to_owned(),
             host: "login.example".to_owned(),
-        }))
+        })
     }
 
     /// A digest alone would hand out another principal's token when it collides.
@@ -291,7 +308,7 @@ mod tests {
     fn keys_of_one_digest_are_told_from_each_other() {
         let with = |digest, tenant| PartitionKey {
             digest,
-            key: key(tenant),
+            ..tokens(tenant)
         };
         assert!(with(7, "a") == with(7, "a"));
         assert!(with(7, "a") != with(7, "b"));
@@ -303,18 +320,19 @@ mod tests {
 
     #[test]
     fn equal_keys_have_equal_digests_and_others_have_others() {
-        let of = |tenant| PartitionKey::of(key(tenant));
-        assert_eq!(of("a").digest, of("a").digest);
-        assert_ne!(of("a").digest, of("b").digest);
-        assert!(of("a") == of("a") && of("a") < of("b"));
-        assert_eq!(of("b").partial_cmp(&of("a")), Some(Ordering::Greater));
-        // So that a map finds one among many without comparing it with each.
-        let hash = |key: &PartitionKey| {
-            let mut hasher = DefaultHasher::new();
-            key.hash(&mut hasher);
-            hasher.finish()
-        };
-        assert_eq!(hash(&of("a")), hash(&of("a")));
-        assert_ne!(hash(&of("a")), hash(&of("b")));
+        for of in [tokens, throttle] {
+            assert_eq!(of("a").digest, of("a").digest);
+            assert_ne!(of("a").digest, of("b").digest);
+            assert!(of("a") == of("a") && of("a") < of("b"));
+            assert_eq!(of("b").partial_cmp(&of("a")), Some(Ordering::Greater));
+            // So that a map finds one among many without comparing it with each.
+            let hash = |key: &PartitionKey| {
+                let mut hasher = DefaultHasher::new();
+                key.hash(&mut hasher);
+                hasher.finish()
+            };
+            assert_eq!(hash(&of("a")), hash(&of("a")));
+            assert_ne!(hash(&of("a")), hash(&of("b")));
+        }
     }
 }

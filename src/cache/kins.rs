@@ -107,6 +107,11 @@ impl TenantId {
         (tenant.len() == 36).then(|| Self(bits.to_be_bytes()))
     }
 
+    /// For digests.
+    pub(super) const fn number(self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
+
     /// The key's tenant again.
     pub(super) fn in_full(self, named: &str) -> String {
         if self == Self::NONE {

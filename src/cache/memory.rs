@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flow::LoadCache;
-use crate::plan::{FirstLook, Plan};
 use crate::time::Now;
 use crate::token::AccessToken;
 
 use super::key::{PartitionKey, UserKey};
-use super::partition::{CacheUpdate, Change, Held, Note, Partition, find};
+use super::look::Look;
+use super::partition::{CacheUpdate, Change, Held, Note, Partition, Wanted, find};
 use super::token_key::TokenKey;
 use super::tokens::Tokens;
 
@@ -89,24 +89,24 @@ impl Memory {
     /// For it in use, see the loop at the top of the [`crate`].
     #[must_use]
     pub fn load(&self, load: &LoadCache) -> Partition {
-        let key = load.key();
         // Under a key there are tokens, or there is a note.
-        if key.of_tokens().is_some() {
-            Partition::of(self.tokens.of(key, load.scopes()), None)
-        } else {
-            Partition::of(std::iter::empty(), self.notes.get(key))
+        match load.key().of_tokens() {
+            Some(key) => Partition::of(self.tokens.of(key, load.scopes()), None),
+            None => Partition::of(std::iter::empty(), self.notes.get(load.key())),
         }
     }
 
     /// All that is remembered under `key`. It goes through the tokens of all keys: for whoever looks into a memory, not for flows.
     #[must_use]
     pub fn partition(&self, key: &PartitionKey) -> Partition {
-        Partition::of(self.tokens.all_of(key), self.notes.get(key))
+        match key.of_tokens() {
+            Some(key) => Partition::of(self.tokens.all_of(key), None),
+            None => Partition::of(std::iter::empty(), self.notes.get(key)),
+        }
     }
 
-    /// The token that a flow of this plan would be over with at once: one that is remembered, serves, and needs no renewal. The
-    /// short way for whoever asks before every call: it costs no step and no allocation. None means nothing but that it takes a
-    /// flow to say.
+    /// The token that a flow would be over with at once: one that is remembered, serves, and needs no renewal. The short way for
+    /// whoever asks before every call: it costs no step and no allocation. None means nothing but that it takes a flow to say.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -114,19 +114,23 @@ impl Memory {
     /// # let credential = Credential::secret(Secret::new("s"));
     /// # let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
     /// # let now = Now::new(Duration::from_secs(1_798_761_600), Duration::ZERO);
-    /// let plan = TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?;
-    /// assert!(Memory::default().hit(&plan, now).is_none());
+    /// let (memory, request) = (Memory::default(), TokenRequest::for_app(["https://vault.azure.net/.default"]));
+    /// let hit = request.look(&client).and_then(|look| memory.hit(&look, now));
+    /// if hit.is_none() {
+    ///     let plan = request.plan(&client)?;
+    ///     assert!(plan.look().and_then(|look| memory.hit(&look, now)).is_none());
+    ///     // And on to `plan.start`.
+    /// }
     /// # Ok::<(), entra_proto::Error>(())
     /// ```
     #[must_use]
-    pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
-        let FirstLook { key, scopes, hit } = plan.looks_first()?;
-        let wanted = plan.wanted();
+    pub fn hit(&self, look: &Look<'_>, now: Now) -> Option<AccessToken> {
+        let Look { key, scopes, hit } = *look;
         // What nearly everybody gets takes one look; the rest is for others.
         let exact = self.tokens.exact(key, scopes);
         let held = exact
-            .filter(|held| held.issued.serves(wanted, now))
-            .or_else(|| find(self.tokens.for_several(key), scopes, wanted, now))
+            .filter(|held| held.issued.serves(Wanted::Any, now))
+            .or_else(|| find(self.tokens.for_several(key), scopes, Wanted::Any, now))
             .filter(|held| !held.issued.renewal_is_due(now))?;
         let metadata = hit.in_region(*held.region);
         Some(AccessToken::remembered(held, metadata, now))
@@ -135,7 +139,11 @@ impl Memory {
     /// Applies `update` under `key`, then lets go of what has ended and of what is too much.
     pub fn save(&mut self, key: &PartitionKey, update: &CacheUpdate, now: Now) {
         match update.change() {
-            Change::Entry(entry) => self.tokens.put(key, entry),
+            Change::Entry(entry) => {
+                if let Some(key) = key.of_tokens() {
+                    self.tokens.put(key, entry);
+                }
+            }
             Change::Note(note) => {
                 self.forget(key);
                 self.notes.insert(key.clone(), Arc::clone(note));
@@ -151,6 +159,9 @@ impl Memory {
     pub(super) fn adopt(&mut self, key: &PartitionKey, update: &CacheUpdate, now: Now) -> bool {
         let (held, new, size) = match update.change() {
             Change::Entry(entry) => {
+                let Some(key) = key.of_tokens() else {
+                    return false;
+                };
                 let same = |held: &Held<'_>| held.about.scopes == entry.about.scopes;
                 let mut tokens = self.tokens.of(key, &entry.about.scopes);
                 if tokens.clone().count() >= MOST_ADOPTED {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 
-use super::key::PartitionKey;
+use super::key_parts::KeyRef;
 use super::kins::{Hashes, Kin, Kins, TenantId, Wanted};
 use super::partition::{Entry, Held, Issued};
 use super::scopes::ScopeSet;
@@ -84,11 +84,11 @@ impl Tokens {
     /// The tokens of this key that may be for these scopes: those for the very same, and all that are for several.
     pub(super) fn of<'a>(
         &'a self,
-        key: &'a PartitionKey,
+        key: KeyRef<'a>,
         scopes: &ScopeSet,
     ) -> impl Iterator<Item = Held<'a>> + Clone {
         // One for several is among those.
-        let alone = digest(key, scopes) != half(key.digest());
+        let alone = digest(key, scopes) != half(key.digest);
         let same = self.exact(key, scopes).filter(|_| alone);
         same.into_iter().chain(self.for_several(key))
     }
@@ -96,24 +96,21 @@ impl Tokens {
     /// The tokens of this key that are for several scopes.
     pub(super) fn for_several<'a>(
         &'a self,
-        key: &'a PartitionKey,
+        key: KeyRef<'a>,
     ) -> impl Iterator<Item = Held<'a>> + Clone {
-        let places = self.places(key, half(key.digest()));
+        let places = self.places(key, half(key.digest));
         places.filter_map(|place| self.held(self.slot(place)?))
     }
 
     /// The one for these very scopes.
-    pub(super) fn exact(&self, key: &PartitionKey, scopes: &ScopeSet) -> Option<Held<'_>> {
+    pub(super) fn exact(&self, key: KeyRef<'_>, scopes: &ScopeSet) -> Option<Held<'_>> {
         self.held(self.slot(self.place(key, scopes)?)?)
     }
 
     /// All tokens of this key. It goes through those of all keys.
-    pub(super) fn all_of<'a>(&'a self, key: &'a PartitionKey) -> impl Iterator<Item = Held<'a>> {
-        let of = key.of_tokens().into_iter();
-        let slots = of.flat_map(move |of| {
-            let mine = move |slot: &&Slot| self.kin(slot, of).is_some();
-            self.slots.iter().filter(mine)
-        });
+    pub(super) fn all_of<'a>(&'a self, key: KeyRef<'a>) -> impl Iterator<Item = Held<'a>> {
+        let mine = move |slot: &&Slot| self.kin(slot, key).is_some();
+        let slots = self.slots.iter().filter(mine);
         slots.filter_map(|slot| self.held(slot))
     }
 
@@ -137,15 +134,13 @@ impl Tokens {
     }
 
     /// How many bytes this one would take.
-    pub(super) fn size_of(&self, key: &PartitionKey, entry: &Entry) -> usize {
-        let kin = key
-            .of_tokens()
-            .map_or(0, |(_, of)| self.kins.size_of(Wanted::new(of, entry)));
+    pub(super) fn size_of(&self, key: KeyRef<'_>, entry: &Entry) -> usize {
+        let kin = self.kins.size_of(Wanted::new(key.rest, entry));
         Self::size(&entry.issued).saturating_add(kin)
     }
 
     /// Puts one in the place of that for the very same scopes.
-    pub(super) fn put(&mut self, key: &PartitionKey, entry: &Entry) {
+    pub(super) fn put(&mut self, key: KeyRef<'_>, entry: &Entry) {
         let before = self.place(key, &entry.about.scopes);
         if before
             .and_then(|place| self.renew(place, key, entry))
@@ -160,10 +155,9 @@ impl Tokens {
     }
 
     /// Puts one where its kin has been: nothing changes but the token and its end.
-    fn renew(&mut self, place: u32, key: &PartitionKey, entry: &Entry) -> Option<()> {
+    fn renew(&mut self, place: u32, key: KeyRef<'_>, entry: &Entry) -> Option<()> {
         let slot = self.slot(place)?;
-        let (_, of) = key.of_tokens()?;
-        let wanted = Wanted::new(of, entry);
+        let wanted = Wanted::new(key.rest, entry);
         self.kins.get(slot.kin).filter(|kin| wanted.is(kin))?;
         let (from, to) = (slot.second(), second(&entry.issued));
         let held = self
@@ -180,14 +174,14 @@ impl Tokens {
         Some(())
     }
 
-    fn add(&mut self, key: &PartitionKey, entry: &Entry) -> Option<()> {
-        let (tenant, of) = key.of_tokens()?;
+    fn add(&mut self, key: KeyRef<'_>, entry: &Entry) -> Option<()> {
+        let KeyRef { tenant, rest, .. } = key;
         let place = match self.free.last() {
             Some(place) => *place,
             None => u32::try_from(self.slots.len()).ok()?,
         };
         let digest = digest(key, &entry.about.scopes);
-        let (kin, size) = self.kins.hold(Wanted::new(of, entry))?;
+        let (kin, size) = self.kins.hold(Wanted::new(rest, entry))?;
         let slot = Slot {
             issued: Some(Arc::clone(&entry.issued)),
             tenant,
@@ -214,7 +208,7 @@ impl Tokens {
             });
         self.link(place, second(&entry.issued));
         if let Some(shares) = &mut self.shares {
-            shares.add(tenant_number(tenant, &of.tenant));
+            shares.add(tenant_number(tenant, &rest.tenant));
         }
         self.bytes = self
             .bytes
@@ -343,37 +337,33 @@ impl Tokens {
         }
     }
 
-    fn place(&self, key: &PartitionKey, scopes: &ScopeSet) -> Option<u32> {
-        let of = key.of_tokens()?;
+    fn place(&self, key: KeyRef<'_>, scopes: &ScopeSet) -> Option<u32> {
         let digest = digest(key, scopes);
         let same = |place: &u32| {
             let slot = self.slot(*place).filter(|slot| slot.digest == digest);
-            let kin = slot.and_then(|slot| self.kin(slot, of));
+            let kin = slot.and_then(|slot| self.kin(slot, key));
             kin.is_some_and(|kin| kin.about.scopes == *scopes)
         };
         self.index.find(hash(&self.hashes, digest), same).copied()
     }
 
-    fn places<'a>(
-        &'a self,
-        key: &'a PartitionKey,
-        digest: u32,
-    ) -> impl Iterator<Item = u32> + Clone {
-        let of = key.of_tokens();
+    fn places<'a>(&'a self, key: KeyRef<'a>, digest: u32) -> impl Iterator<Item = u32> + Clone {
         let hash = hash(&self.hashes, digest);
         self.index.iter_hash(hash).copied().filter(move |place| {
             let slot = self.slot(*place);
             // The index tells apart by a few bits of the hash alone.
-            slot.zip(of)
-                .is_some_and(|(slot, of)| slot.digest == digest && self.kin(slot, of).is_some())
+            slot.is_some_and(|slot| slot.digest == digest && self.kin(slot, key).is_some())
         })
     }
 
     /// The kin of a token, if that is of this key.
     #[inline]
-    fn kin(&self, slot: &Slot, (tenant, rest): (TenantId, &Arc<TokenKey>)) -> Option<&Kin> {
-        let kin = self.kins.get(slot.kin).filter(|_| slot.tenant == tenant)?;
-        kin.is_of(rest).then_some(kin)
+    fn kin(&self, slot: &Slot, key: KeyRef<'_>) -> Option<&Kin> {
+        let kin = self
+            .kins
+            .get(slot.kin)
+            .filter(|_| slot.tenant == key.tenant)?;
+        kin.is_of(key.rest).then_some(kin)
     }
 
     fn slot(&self, place: u32) -> Option<&Slot> {
@@ -400,8 +390,8 @@ fn tenant_number(tenant: TenantId, named: &str) -> u64 {
 
 /// Where a token is looked for. A key may have tokens for very many scopes, each of them for one; those for several, which serve whoever
 /// wants one of them, are few and all in one place.
-fn digest(key: &PartitionKey, scopes: &ScopeSet) -> u32 {
-    half(key.digest() ^ scopes.digest())
+fn digest(key: KeyRef<'_>, scopes: &ScopeSet) -> u32 {
+    half(key.digest ^ scopes.digest())
 }
 
 /// It tells many enough apart.

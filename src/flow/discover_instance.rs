@@ -71,7 +71,7 @@ fn key(flow: &Flow, prepared: &Prepared) -> Option<PartitionKey> {
     needed.then(|| {
         PartitionKey::fact(Fact::Instance {
             kind: authority.kind(),
-            authority: Arc::clone(&configuration.plain_key.authority),
+            authority: Arc::clone(configuration.plain_key.authority()),
         })
     })
 }

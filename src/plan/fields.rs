@@ -15,8 +15,8 @@ impl TokenRequest {
     ) -> Result<Option<Tenant>, Error> {
         match &self.tenant {
             None => Ok(configuration.authority.tenant().cloned()),
-            Some(name) => {
-                let tenant = Tenant::parse(name)?;
+            Some(named) => {
+                let tenant = Tenant::parse(&named.name)?;
                 if !configuration.authority.takes_tenant() {
                     return Err(Error::new(
                         Code::InvalidTenant,

@@ -41,6 +41,14 @@ impl Scopes {
         Self(Arc::new(Named { spelled, read }))
     }
 
+    /// What is asked for as a set, if it makes sense and no client has to be known for it.
+    pub(crate) fn set(&self) -> Option<&ScopeSet> {
+        match &self.0.read {
+            Ok(Read::Asked(asked)) => Some(&asked.set),
+            Ok(Read::Default) | Err(_) => None,
+        }
+    }
+
     /// What a client of this id asks for.
     pub(crate) fn asked(&self, grant: &Grant, client_id: &str) -> Result<Asked, Error> {
         match &self.0.read {

@@ -134,7 +134,13 @@ fn with_options(
     let rare = |values: &[&'static str]| prop_oneof![11 => Just(None), 1 => select(values.to_vec()).prop_map(Some)];
     let rare_claims = || prop_oneof![11 => Just(None), 1 => claims().prop_map(Some)];
     let names = (
-        rare(&["fabrikam.com", "Contoso.com", "organizations"]),
+        rare(&[
+            "fabrikam.com",
+            "Contoso.com",
+            "organizations",
+            "22222222-2222-4222-8222-22222222222a",
+            "22222222-2222-4222-8222-22222222222A",
+        ]),
         rare(&["a/path", "another"]),
         rare(&["a/path", "another"]),
         rare(&["CANARY's own", "another"]),

@@ -272,7 +272,7 @@ fn a_hit_goes_by_the_callers_own_id() {
     script.run(&plan(bearer(), &client));
     for (request, named) in [(bearer(), None), (bearer().correlation_id(id), Some(id))] {
         let plan = plan(request, &client);
-        let short = script.memory.hit(&plan, script.now).expect("a hit");
+        let short = script.hit(&plan).expect("a hit");
         assert_eq!(short.correlation_id(), named);
         let run = script.run(&plan);
         assert_eq!(metadata(&run).correlation_id(), named);

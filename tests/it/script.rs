@@ -290,12 +290,17 @@ impl Script {
 
     pub(crate) fn run(&mut self, plan: &Plan) -> Run {
         assert_silent(plan);
-        let (hit, began) = (self.memory.hit(plan, self.now), self.now);
+        let (hit, began) = (self.hit(plan), self.now);
         let run = self.run_by_steps(plan);
         if self.cache_works && began == self.now {
             check_short_way(hit.as_ref(), &run);
         }
         run
+    }
+
+    /// The short way.
+    pub(crate) fn hit(&self, plan: &Plan) -> Option<AccessToken> {
+        self.memory.hit(&plan.look()?, self.now)
     }
 
     fn run_by_steps(&mut self, plan: &Plan) -> Run {

@@ -32,10 +32,7 @@ fn of(entries: usize) -> Script {
 }
 
 fn holds(script: &Script, tenant: &str, scope: &str) -> bool {
-    script
-        .memory
-        .hit(&plan(tenant, scope), script.now)
-        .is_some()
+    script.hit(&plan(tenant, scope)).is_some()
 }
 
 /// GUIDs and names, as tenants have them.
@@ -200,18 +197,8 @@ fn a_flow_loads_no_more_than_what_may_serve_it() {
     assert_eq!(loaded(&plan(tenant, "another")), (1, 1_001));
     assert_eq!(loaded(&request(&scopes)), (1, 1_001));
     // One for several serves whoever wants one of them.
-    assert!(
-        script
-            .memory
-            .hit(&plan(tenant, scopes[0]), script.now)
-            .is_some()
-    );
-    assert!(
-        script
-            .memory
-            .hit(&plan(tenant, "another"), script.now)
-            .is_none()
-    );
+    assert!(script.hit(&plan(tenant, scopes[0])).is_some());
+    assert!(script.hit(&plan(tenant, "another")).is_none());
 }
 
 /// RUN-16: which of two that serve alike is handed out is not up to where a memory holds them.
@@ -235,7 +222,7 @@ fn run16_of_two_that_serve_alike_it_is_always_the_same() {
             script = script.answers([granting("Bearer", &format!("CANARY-{other}"), life)]);
             script.run(&plan(&["a", other])).token();
         }
-        let hit = script.memory.hit(&plan(&["a"]), script.now);
+        let hit = script.hit(&plan(&["a"]));
         let hit = hit.expect("a token for more");
         assert_eq!(hit.secret().expose(), "CANARY-b", "round {round}");
         let run = script.run(&plan(&["a"]));

@@ -81,7 +81,10 @@ impl EntraClient {
     /// # Errors
     /// Everything in the table of [`Error`]; `request_timeout` also when the request's own deadline passes.
     pub fn token(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
-        self.token_for(&request.clone().plan(self.client())?)
+        match self.0.state.hit(request.look(self.client())) {
+            Some(token) => Ok(token),
+            None => self.token_for(&request.clone().plan(self.client())?),
+        }
     }
 
     /// A source of tokens for one request, for whoever asks before every call: what the request needs is worked out once, and the
@@ -106,7 +109,7 @@ impl EntraClient {
 
     /// The same for a plan that this client made.
     pub(crate) fn token_for(&self, plan: &Plan) -> Result<AccessToken, Error> {
-        if let Some(token) = self.0.state.hit(plan) {
+        if let Some(token) = self.0.state.hit(plan.look()) {
             return Ok(token);
         }
         let (result, renewal) = driver::run(&self.0, plan.clone());

@@ -21,11 +21,15 @@
 //! }
 //!
 //! fn token(state: &State<Waker>, request: &TokenRequest) -> Result<AccessToken, Error> {
-//!     let plan = request.clone().plan(&state.settings().client)?;
-//!     if let Some(token) = state.hit(&plan) {
-//!         return state.measured(Ok(token));
+//!     let client = &state.settings().client;
+//!     if let Some(token) = state.hit(request.look(client)) {
+//!         return Ok(token);
 //!     }
-//!     let span = spans::of_flow(&state.settings().client, &plan);
+//!     let plan = request.clone().plan(client)?;
+//!     if let Some(token) = state.hit(plan.look()) {
+//!         return Ok(token);
+//!     }
+//!     let span = spans::of_flow(client, &plan);
 //!     let result = span.in_scope(|| run(state, plan));
 //!     spans::ended(&span, &result);
 //!     state.measured(result)

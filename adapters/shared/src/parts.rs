@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use entra_proto::{
-    AccessToken, CacheUpdate, Limits, LoadCache, Memory, Now, Partition, PartitionKey, Plan,
+    AccessToken, CacheUpdate, Limits, LoadCache, Look, Memory, Now, Partition, PartitionKey,
     PortableCache,
 };
 
@@ -24,7 +24,8 @@ use crate::sync::{Mutex, MutexGuard, PARTS, PoisonError};
 /// let now = Now::new(Duration::from_secs(1_798_761_600), Duration::ZERO);
 /// let parts = Parts::new(Limits::default());
 /// let Step::LoadCache(load) = plan.clone().start(Seed::from_bytes([7; 32]), now) else { panic!("another step") };
-/// assert!(parts.load(&load).is_empty() && parts.hit(&plan, now).is_none());
+/// assert!(parts.load(&load).is_empty());
+/// assert!(plan.look().and_then(|look| parts.hit(&look, now)).is_none());
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug)]
@@ -81,21 +82,21 @@ impl Parts {
     /// What is remembered of what a flow asks for: see [`Memory::load`].
     #[must_use]
     pub fn load(&self, load: &LoadCache) -> Partition {
-        self.parts[place(load.key())].lock().load(load)
+        self.parts[place(load.key().digest())].lock().load(load)
     }
 
-    /// The token that a flow of this plan would be over with at once: see [`Memory::hit`].
+    /// The token that a flow would be over with at once: see [`Memory::hit`].
     #[must_use]
     #[inline]
-    pub fn hit(&self, plan: &Plan, now: Now) -> Option<AccessToken> {
-        self.parts[place(plan.first_look()?)].lock().hit(plan, now)
+    pub fn hit(&self, look: &Look<'_>, now: Now) -> Option<AccessToken> {
+        self.parts[place(look.digest())].lock().hit(look, now)
     }
 
     /// Applies `update` under `key`, then lets go of what is too much, whatever part it is in: what has ended, then what ends soonest, unless
     /// another tenant has so many tokens that it makes room with its own.
     pub fn save(&self, key: &PartitionKey, update: &CacheUpdate, now: Now) {
         let mut sizes = self.sizes();
-        self.change(&mut sizes, place(key), |memory| {
+        self.change(&mut sizes, place(key.digest()), |memory| {
             memory.save(key, update, now);
         });
         while sizes.entries > self.limits.entries || sizes.bytes > self.limits.bytes {
@@ -124,7 +125,7 @@ impl Parts {
     pub fn load_from(&self, document: &PortableCache, now: Now) -> usize {
         let mut sizes = self.sizes();
         document.load_into_part(now, |key, load| {
-            let place = place(key);
+            let place = place(key.digest());
             let here = sizes.parts[place];
             let room = Limits {
                 entries: self.limits.entries - sizes.entries + here.entries,
@@ -207,7 +208,8 @@ impl Sizes {
     }
 }
 
-fn place(key: &PartitionKey) -> usize {
+/// The part of a key of this digest.
+fn place(digest: u64) -> usize {
     // The remainder is less than the number of parts.
-    (key.digest() % PARTS as u64) as usize
+    (digest % PARTS as u64) as usize
 }

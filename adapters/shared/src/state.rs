@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use entra_proto::{
-    AccessToken, Body, Client, Error, Failure, Limits, Now, Plan, PortableCache, SaveCache,
+    AccessToken, Body, Client, Error, Failure, Limits, Look, Now, PortableCache, SaveCache,
 };
 
 use crate::build::{BuildError, check_needs};
@@ -123,14 +123,14 @@ impl<W: Wake> State<W> {
         &self.memory
     }
 
-    /// The token that is remembered for this plan, if there is nothing else to do for it. Where somebody listens to the steps they
-    /// are taken, so that whoever listens misses nothing.
+    /// The token that is remembered, if there is nothing else to do for it; none where nobody can say where to look. Where somebody
+    /// listens to the steps they are taken, so that whoever listens misses nothing.
     #[inline]
-    pub fn hit(&self, plan: &Plan) -> Option<AccessToken> {
+    pub fn hit(&self, look: Option<Look<'_>>) -> Option<AccessToken> {
         if self.is_observed() {
             return None;
         }
-        let hit = self.memory.hit(plan, self.clock.about_now());
+        let hit = self.memory.hit(look.as_ref()?, self.clock.about_now());
         match &self.settings.metrics {
             None => hit,
             Some(_) => self.measured(Ok(hit?)).ok(),
@@ -169,6 +169,7 @@ impl<W: Wake> State<W> {
         &self.slots
     }
 
+    #[inline]
     fn is_observed(&self) -> bool {
         self.settings.observer.is_some() || tracing::enabled!(tracing::Level::DEBUG)
     }

@@ -65,7 +65,8 @@ fn fetch(parts: &Parts, plan: Plan, life: u64, now: Now) {
 }
 
 fn holds(parts: &Parts, number: u64, now: Now) -> bool {
-    parts.hit(&plan(number), now).is_some()
+    let plan = plan(number);
+    plan.look().and_then(|look| parts.hit(&look, now)).is_some()
 }
 
 const ROOMY: Limits = Limits {

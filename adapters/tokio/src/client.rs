@@ -1,6 +1,7 @@
 //! The client that applications hold: built once, cheap to clone, shared by all tasks.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ pub(crate) struct Shared {
     pub(crate) certificates: Option<Box<dyn CertificateProvider>>,
     pub(crate) http: HttpClient,
 }
+
+/// What takes more than a look.
+type Acquisition<'a> = Pin<Box<dyn Future<Output = Result<AccessToken, Error>> + Send + 'a>>;
 
 /// Wakes a task that waits for its turn.
 #[derive(Debug)]
@@ -83,7 +87,10 @@ impl EntraClient {
     /// # Errors
     /// Everything in the table of [`Error`]; `request_timeout` also when the request's own deadline passes.
     pub async fn token(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
-        self.token_for(&request.clone().plan(self.client())?).await
+        if let Some(token) = self.0.state.hit(request.look(self.client())) {
+            return Ok(token);
+        }
+        self.plan_for(request).await
     }
 
     /// A source of tokens for one request, for whoever asks before every call: what the request needs is worked out once, and the
@@ -106,14 +113,24 @@ impl EntraClient {
         Ok(HeldSource::new(self.clone(), plan))
     }
 
-    /// The same for a plan that this client made. Whatever takes a flow is on the heap, so that the futures which find a token at
-    /// once are small.
+    /// The same for a plan that this client made.
     #[inline]
     pub(crate) async fn token_for(&self, plan: &Plan) -> Result<AccessToken, Error> {
-        match self.0.state.hit(plan) {
-            Some(token) => Ok(token),
-            None => Box::pin(self.flow(plan)).await,
+        if let Some(token) = self.0.state.hit(plan.look()) {
+            return Ok(token);
         }
+        self.flow_of(plan).await
+    }
+
+    /// On the heap, as the next, so that the futures which find a token at once are small.
+    #[cold]
+    fn plan_for<'a>(&'a self, request: &'a TokenRequest) -> Acquisition<'a> {
+        Box::pin(async { self.token_for(&request.clone().plan(self.client())?).await })
+    }
+
+    #[cold]
+    fn flow_of<'a>(&'a self, plan: &'a Plan) -> Acquisition<'a> {
+        Box::pin(self.flow(plan))
     }
 
     async fn flow(&self, plan: &Plan) -> Result<AccessToken, Error> {

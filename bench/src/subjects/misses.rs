@@ -50,11 +50,11 @@ impl Subject for Miss {
 
     fn run(&mut self, times: u64) {
         for _ in 0..times {
-            let plan = match &self.plan {
-                Some(plan) => plan.clone(),
-                None => world::plan(self.request.clone(), self.driver.client()),
+            let token = match &self.plan {
+                Some(plan) => self.driver.run(plan.clone()),
+                None => self.driver.token(&self.request),
             };
-            black_box(self.driver.run(plan).expect("a token"));
+            black_box(token.expect("a token"));
         }
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use crate::cache::TokenKind;
 use crate::cache::partition::{About, Beside};
 use crate::cache::samples;
+use crate::cache::{PartitionKey, TokenKind};
 use crate::secret::Secret;
 use crate::time::{Now, Span};
 
@@ -52,6 +52,10 @@ fn key(tenant: usize, client: usize, collide: bool) -> PartitionKey {
     } else {
         PartitionKey::tokens(key)
     }
+}
+
+fn of(key: &PartitionKey) -> KeyRef<'_> {
+    key.of_tokens().expect("a key of tokens")
 }
 
 fn scopes(scope: usize) -> ScopeSet {
@@ -141,14 +145,17 @@ fn check(tokens: &Tokens, list: &[Listed], collide: bool) -> Result<(), TestCase
             };
             let everything = shown(&|_| true);
             let key = key(tenant, client, collide);
-            prop_assert_eq!(&texts(tokens.all_of(&key)), &everything);
+            prop_assert_eq!(&texts(tokens.all_of(of(&key))), &everything);
             let whole = samples::key(in_tenant, of_client);
             let all = tokens.all().filter(|(of, _)| *of == whole);
             prop_assert_eq!(&texts(all.map(|(_, held)| held)), &everything);
             for scope in 0..SCOPES.len() {
                 let may_serve = |of: &Listed| of.scope == scope || SCOPES[of.scope].len() > 1;
-                prop_assert_eq!(texts(tokens.of(&key, &scopes(scope))), shown(&may_serve));
-                let exact = tokens.exact(&key, &scopes(scope));
+                prop_assert_eq!(
+                    texts(tokens.of(of(&key), &scopes(scope))),
+                    shown(&may_serve)
+                );
+                let exact = tokens.exact(of(&key), &scopes(scope));
                 prop_assert_eq!(texts(exact.into_iter()), shown(&|of| of.scope == scope));
             }
         }
@@ -157,8 +164,8 @@ fn check(tokens: &Tokens, list: &[Listed], collide: bool) -> Result<(), TestCase
     let mut anew = Tokens::default();
     for listed in list {
         let (key, entry) = (key(listed.tenant, listed.client, collide), listed.entry());
-        let (before, would) = (anew.bytes(), anew.size_of(&key, &entry));
-        anew.put(&key, &entry);
+        let (before, would) = (anew.bytes(), anew.size_of(of(&key), &entry));
+        anew.put(of(&key), &entry);
         prop_assert_eq!(anew.bytes(), before + would);
     }
     prop_assert_eq!(tokens.bytes(), anew.bytes());
@@ -185,12 +192,12 @@ proptest! {
                 Op::Put(tenant, client, scope, halves) => {
                     let text = format!("token {number}");
                     let listed = Listed { tenant, client, scope, halves, text };
-                    tokens.put(&key(tenant, client, collide), &listed.entry());
+                    tokens.put(of(&key(tenant, client, collide)), &listed.entry());
                     remove(&mut list, tenant, client, scope);
                     list.push(listed);
                 }
                 Op::Remove(tenant, client, scope) => {
-                    let place = tokens.place(&key(tenant, client, collide), &scopes(scope));
+                    let place = tokens.place(of(&key(tenant, client, collide)), &scopes(scope));
                     place.into_iter().for_each(|place| tokens.take(place));
                     remove(&mut list, tenant, client, scope);
                 }
@@ -230,7 +237,7 @@ proptest! {
 fn other_keys_and_other_scopes_are_looked_for_elsewhere() {
     let tokens = Tokens::default();
     let place = |tenant, client, scope| {
-        let digest = digest(&key(tenant, client, false), &scopes(scope));
+        let digest = digest(of(&key(tenant, client, false)), &scopes(scope));
         hash(&tokens.hashes, digest)
     };
     let mut places = BTreeSet::new();
@@ -251,8 +258,8 @@ fn tokens_make_room_by_the_eighth() {
     for number in 0..1_000 {
         let before = tokens.slots.capacity();
         let tenant = format!("t{number}.example");
-        let of = samples::key(&tenant, CLIENTS[0]);
-        tokens.put(&PartitionKey::tokens(of), &entry(0, 1, "token"));
+        let key = samples::key(&tenant, CLIENTS[0]);
+        tokens.put(of(&PartitionKey::tokens(key)), &entry(0, 1, "token"));
         let (length, room) = (tokens.slots.len(), tokens.slots.capacity());
         assert!(room <= length + length / 8 + 2, "{room} for {length}");
         grown += usize::from(room != before);

@@ -80,6 +80,66 @@ fn only_what_every_flow_would_find_may_be_held() {
     }
 }
 
+/// I15: a token is found without a plan where nothing but tenant and scopes is in its key, and it is the one that the plan finds.
+#[test]
+fn i15_the_plainest_requests_are_looked_for_without_a_plan() {
+    const GUID: &str = "22222222-2222-4222-8222-22222222222a";
+    let by_secret = client(secret());
+    let isolated = builder(secret()).bearer_isolation(BearerIsolation::PerCertificate);
+    let isolated = in_region(isolated, "westus3");
+    let at = |authority: &str| Client::builder("app", authority, secret()).build();
+    let adfs = at("https://adfs.example.com/adfs").expect("a client");
+    let in_guid = at(&format!("https://login.microsoftonline.com/{GUID}")).expect("a client");
+    for (request, client, is_plain) in [
+        (bearer(), &by_secret, true),
+        (bearer(), &in_guid, true),
+        (bearer(), &adfs, true),
+        (bearer().tenant(GUID), &by_secret, true),
+        (bearer().deadline(seconds(1)), &by_secret, true),
+        (bearer().offering(thumbprint(P256, 1)), &by_secret, true),
+        (TokenRequest::for_app(["b A", "a"]), &by_secret, true),
+        // These are none.
+        (TokenRequest::for_app([" "]), &by_secret, false),
+        (bearer().tenant("a/b"), &by_secret, false),
+        (bearer().tenant(GUID), &adfs, false),
+        // These are, and it takes a plan to say of what key.
+        (bearer().tenant("fabrikam.com"), &by_secret, false),
+        (bearer().tenant(GUID.to_uppercase()), &by_secret, false),
+        (bearer(), &isolated, false),
+        (for_alice(SCOPE), &by_secret, false),
+        (bearer().fmi_path("a"), &by_secret, false),
+        (bearer().assertion_fmi_path("a"), &by_secret, false),
+        (bearer().partition("a"), &by_secret, false),
+        (bearer().client_claims("{}"), &by_secret, false),
+        (bearer().assertion_claims("{}"), &by_secret, false),
+        (bearer().body_parameter("a", "b"), &by_secret, false),
+        (bearer().query_parameter("a", "b"), &by_secret, false),
+        (bearer().correlation_id(GUID), &by_secret, false),
+        // These are not remembered, or not where everybody finds them.
+        (bearer().claims("{}"), &by_secret, false),
+        (bearer().bypassing_cache(), &by_secret, false),
+        (pop(), &by_secret, false),
+        (redeeming(), &by_secret, false),
+        (refreshing(), &by_secret, false),
+    ] {
+        let look = request.look(client);
+        assert_eq!(look.is_some(), is_plain, "{request:?}");
+        let Some(look) = look else { continue };
+        let plan = plan(request.clone(), client);
+        assert_eq!(plan.look(), Some(look));
+        let mut script = Script::new();
+        assert!(script.memory.hit(&look, script.now).is_none());
+        let fetched = script.run(&plan);
+        let hit = script.memory.hit(&look, script.now).expect("a hit");
+        assert_eq!(hit.secret(), fetched.token().secret());
+        assert_eq!(script.hit(&plan), Some(hit));
+    }
+    // It says where, and nothing that callers keep to themselves.
+    let request = bearer().tenant(GUID);
+    let shown = format!("{:?}", request.look(&by_secret));
+    assert!(shown.contains(GUID) && shown.contains(SCOPE), "{shown}");
+}
+
 #[test]
 fn whoever_waited_looks_again_and_sends_nothing() {
     let plan = plan(bearer(), &client(secret()));

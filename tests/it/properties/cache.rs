@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use entra_proto::testing::{clients, token_requests};
 use entra_proto::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -129,6 +130,14 @@ proptest! {
         let (first, second) = (one.keys(&["s"]), two.keys(&["s"]));
         prop_assert_eq!(first.0 == second.0, one == two);
         prop_assert_eq!(first.1 == second.1, one == two);
+    }
+
+    /// What is found without a plan is what the plan would find, and only where there is one.
+    #[test]
+    fn i15_a_request_looks_where_its_plan_does(client in clients(), request in token_requests()) {
+        let Some(look) = request.look(&client) else { return Ok(()) };
+        let plan = request.clone().plan(&client);
+        prop_assert!(plan.is_ok_and(|plan| plan.look() == Some(look)), "{:?}", look);
     }
 
     /// Order, repetition and letter case of scopes are no matter, for entries and for flights; claims and capabilities key nothing.
