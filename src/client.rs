@@ -33,7 +33,7 @@ pub(crate) struct Configuration {
     pub(crate) authority: Authority,
     /// The key of the Bearer tokens for the application, without its tenant: most keys are like it, and share it.
     pub(crate) plain_key: TenantlessKey,
-    /// The same in the authority's own tenant.
+    /// The key of those tokens in the authority's own tenant.
     pub(crate) own_key: PartitionKey,
     pub(crate) credential: CheckedCredential,
     pub(crate) region: RegionChoice,

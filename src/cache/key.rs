@@ -118,7 +118,7 @@ impl PartitionKey {
         &self.key
     }
 
-    /// The same for whoever looks for tokens, if tokens are remembered here.
+    /// What a look for tokens needs of it, if tokens are remembered here.
     pub(crate) fn of_tokens(&self) -> Option<KeyRef<'_>> {
         match &self.key {
             Key::Tokens(tenant, rest) => Some(KeyRef {

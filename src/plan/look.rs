@@ -25,16 +25,16 @@ impl Plan {
         Some(Look::new(key.of_tokens()?, scopes, hit))
     }
 
-    /// The key of it.
+    /// The key of that look.
     pub(crate) fn first_look(&self) -> Option<&PartitionKey> {
         self.first_look.as_ref().map(|look| &look.key)
     }
 }
 
 impl TokenRequest {
-    /// The same without a plan, for the plainest of requests: Bearer tokens for the application itself, in the authority's tenant or one
-    /// that is named by its GUID (in lower case), with nothing else that is part of the key. It is what the plan would look for. None means
-    /// nothing but that it takes a plan to say.
+    /// Where its token is looked for, as its [plan](Plan::look) would say, but without one: for the plainest requests, which are for Bearer
+    /// tokens for the application itself, in the authority's tenant or in one that is named by its GUID (in lower case), with nothing else
+    /// that is part of the key. None means nothing but that it takes a plan to say.
     ///
     /// [`Memory::hit`](crate::Memory::hit) has an example.
     #[must_use]
