@@ -1,5 +1,6 @@
 //! What is remembered: tokens, and notes about regions, hosts and throttling. Plain values; look-up and merge are pure.
 
+mod ends;
 mod flight;
 mod key;
 mod key_parts;
@@ -13,6 +14,7 @@ mod portable;
 mod samples;
 mod scopes;
 mod shares;
+mod table;
 mod token_key;
 mod tokens;
 

@@ -133,10 +133,12 @@ impl TenantId {
 
 impl Kin {
     /// Whether it is of this key, whose tenant is as [`TenantId::out_of`] leaves it. A client's plain keys are one and the same.
+    #[inline]
     pub(super) fn is_of(&self, key: &Arc<TokenKey>) -> bool {
         Arc::ptr_eq(&self.key, key) || self.is_equal_to(key)
     }
 
+    #[inline(never)]
     fn is_equal_to(&self, key: &TokenKey) -> bool {
         let (held, named) = (&self.key.tenant, &key.tenant);
         // Most are empty, and comparing no bytes costs more than all the rest: the address of an empty text is no memory's, and processors

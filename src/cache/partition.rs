@@ -68,13 +68,15 @@ pub(crate) struct Held<'a> {
     pub(crate) issued: &'a Arc<Issued>,
 }
 
-/// What was issued, shared by the cache and by everybody who is handed it. There is one for each token, so it is kept small.
+/// What was issued, shared by the cache and by everybody who is handed it. There is one for each token, so it is kept small; and what a
+/// look-up reads of it comes first, beside the count of who shares it, so that both come from memory at once.
 #[derive(Eq, PartialEq)]
+#[repr(C)]
 pub(crate) struct Issued {
-    pub(crate) token: Secret,
     pub(crate) life: Span,
     /// The age from which renewing is due in nanoseconds, jitter included; one that no token reaches, if none was named.
     renew_at_age: u64,
+    pub(crate) token: Secret,
     /// Most tokens have nothing of it.
     beside: Option<Box<Beside>>,
 }
