@@ -98,7 +98,7 @@ impl TokenRequest {
     /// proof of possession with a fixed certificate, tenant, region and host (`missing_tenanted_authority`,
     /// `mtls_pop_without_region`, `mtls_pop_not_supported_for_environment`).
     pub fn plan(self, client: &Client) -> Result<Plan, Error> {
-        let configuration = client.configuration();
+        let (configuration, options) = (client.configuration(), self.options());
         let asked = self.scopes.asked(&self.grant, &configuration.id)?;
         let tenant = self.check_tenant(configuration)?;
         let read = |claims: &Option<String>| {
@@ -108,8 +108,8 @@ impl TokenRequest {
                 .transpose()
                 .map(|read| read.map(Json::into_owned))
         };
-        let (challenge, client_claims) = (read(&self.claims)?, read(&self.client_claims)?);
-        let assertion_claims = read(&self.assertion_claims)?;
+        let (challenge, client_claims) = (read(&options.claims)?, read(&options.client_claims)?);
+        let assertion_claims = read(&options.assertion_claims)?;
         let further = self.further(client_claims.as_ref(), assertion_claims.as_ref());
         let claims = claims::merged(&configuration.capabilities, challenge, client_claims);
         self.check_parameters()?;
@@ -135,7 +135,7 @@ impl TokenRequest {
         }
         let key = self.key(configuration, tenant.as_ref(), kind, certificate, further);
         let reading = self.reading();
-        let correlation_id = self.correlation_id.as_deref().and_then(Uuid::parse);
+        let correlation_id = options.correlation_id.as_deref().and_then(Uuid::parse);
         let answer_names_key = by_certificate && proof.answer_may_bind();
         let first_look = match (reading, answer_names_key, self.offered) {
             (Reading::Cache, false, _) => Some(key.clone()),
@@ -180,7 +180,7 @@ impl TokenRequest {
             | Grant::AuthorizationCode { .. }
             | Grant::FederatedUser { .. } => Reading::Never,
             Grant::ClientCredentials | Grant::OnBehalfOf(_) | Grant::Account(_)
-                if self.bypass || self.claims.is_some() =>
+                if self.bypass || self.options().claims.is_some() =>
             {
                 Reading::Bypass
             }
@@ -206,13 +206,14 @@ impl TokenRequest {
             | Grant::FederatedUser { .. } => GrantKey::Once,
             Grant::Account(account) => GrantKey::Account(account.clone()),
         };
+        let options = self.options();
         let key = TokenKey {
             kind,
             certificate,
             grant,
-            fmi_path: self.fmi_path.clone(),
-            assertion_fmi_path: self.assertion_fmi_path.clone(),
-            partition: self.partition.clone(),
+            fmi_path: options.fmi_path.clone(),
+            assertion_fmi_path: options.assertion_fmi_path.clone(),
+            partition: options.partition.clone(),
             further: further.map(Box::new),
             ..configuration.plain_key.in_full(tenant)
         };
@@ -225,12 +226,13 @@ impl TokenRequest {
         client_claims: Option<&Json<'_>>,
         assertion_claims: Option<&Json<'_>>,
     ) -> Option<Further> {
+        let options = self.options();
         let text = |json: Option<&Json<'_>>| json.map(|json| json.to_text().to_string());
         let further = Further {
             client_claims: text(client_claims),
             assertion_claims: text(assertion_claims),
-            body: self.body_parameters.iter().cloned().collect(),
-            query: self.query_parameters.iter().cloned().collect(),
+            body: options.body_parameters.iter().cloned().collect(),
+            query: options.query_parameters.iter().cloned().collect(),
         };
         (further != Further::default()).then_some(further)
     }
@@ -324,10 +326,10 @@ impl Plan {
         let bypass = match self.decided.reading {
             Reading::Cache => Bypass::No,
             Reading::Bypass | Reading::Never => Bypass::Yes {
-                claims: self.decided.request.claims.clone(),
+                claims: self.decided.request.options().claims.clone(),
             },
         };
-        FlightKey::token(key.clone(), self.decided.about.scopes.clone(), bypass)
+        FlightKey::token(key.clone(), Arc::clone(&self.decided.about), bypass)
     }
 }
 

@@ -30,19 +30,26 @@ pub struct TokenRequest {
     pub(crate) grant: Grant,
     pub(crate) scopes: Scopes,
     pub(crate) pop: bool,
+    pub(crate) bypass: bool,
     pub(crate) tenant: Option<NamedTenant>,
+    /// None where the caller chose nothing of it, as most: so that little has to come from memory to look for what a request is for.
+    pub(crate) options: Option<Box<Options>>,
+    pub(crate) offered: Option<Thumbprint>,
+    pub(crate) deadline: Duration,
+}
+
+/// What few requests have.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub(crate) struct Options {
     pub(crate) claims: Option<String>,
     pub(crate) client_claims: Option<String>,
     pub(crate) assertion_claims: Option<String>,
     pub(crate) body_parameters: Vec<(String, String)>,
     pub(crate) query_parameters: Vec<(String, String)>,
-    pub(crate) bypass: bool,
     pub(crate) fmi_path: Option<String>,
     pub(crate) assertion_fmi_path: Option<String>,
     pub(crate) partition: Option<String>,
     pub(crate) correlation_id: Option<String>,
-    pub(crate) offered: Option<Thumbprint>,
-    pub(crate) deadline: Duration,
 }
 
 /// A tenant as it was named. It is looked at once, because the request is used for each call.
@@ -92,17 +99,9 @@ impl TokenRequest {
             scopes: Scopes::named(spelled, &grant),
             grant,
             pop: false,
-            tenant: None,
-            claims: None,
-            client_claims: None,
-            assertion_claims: None,
-            body_parameters: Vec::new(),
-            query_parameters: Vec::new(),
             bypass: false,
-            fmi_path: None,
-            assertion_fmi_path: None,
-            partition: None,
-            correlation_id: None,
+            tenant: None,
+            options: None,
             offered: None,
             deadline: DEADLINE,
         }
@@ -214,10 +213,7 @@ impl TokenRequest {
     /// Answers a claims challenge (a JSON object): the cache is not read, but written (rule 11).
     #[must_use]
     pub fn claims(self, claims: impl Into<String>) -> Self {
-        Self {
-            claims: Some(claims.into()),
-            ..self
-        }
+        self.with(|options| options.claims = Some(claims.into()))
     }
 
     /// Answers a challenge that came from a resource or with an error, as [`claims`](Self::claims) does.
@@ -230,34 +226,26 @@ impl TokenRequest {
     /// those without them (rule 10). Where a challenge says otherwise, these count.
     #[must_use]
     pub fn client_claims(self, claims: impl Into<String>) -> Self {
-        Self {
-            client_claims: Some(claims.into()),
-            ..self
-        }
+        self.with(|options| options.client_claims = Some(claims.into()))
     }
 
     /// Further claims (a JSON object) for the assertion that the client's certificate signs; they count where the credential
     /// has some of the same name. The token is kept apart from those without them.
     #[must_use]
     pub fn assertion_claims(self, claims: impl Into<String>) -> Self {
-        Self {
-            assertion_claims: Some(claims.into()),
-            ..self
-        }
+        self.with(|options| options.assertion_claims = Some(claims.into()))
     }
 
     /// A further parameter of the form. The token is kept apart from those without it. Names that the protocol uses are refused.
     #[must_use]
-    pub fn body_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.body_parameters.push((name.into(), value.into()));
-        self
+    pub fn body_parameter(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.with(|options| options.body_parameters.push((name.into(), value.into())))
     }
 
     /// A further parameter of the token endpoint's URL, likewise.
     #[must_use]
-    pub fn query_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.query_parameters.push((name.into(), value.into()));
-        self
+    pub fn query_parameter(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.with(|options| options.query_parameters.push((name.into(), value.into())))
     }
 
     /// Straight from the service; what it answers is remembered.
@@ -272,37 +260,25 @@ impl TokenRequest {
     /// For a federated managed identity's path, which goes into the body and the cache key.
     #[must_use]
     pub fn fmi_path(self, path: impl Into<String>) -> Self {
-        Self {
-            fmi_path: Some(path.into()),
-            ..self
-        }
+        self.with(|options| options.fmi_path = Some(path.into()))
     }
 
     /// The path that the assertion's provider is told; it goes into the cache key but not into the body.
     #[must_use]
     pub fn assertion_fmi_path(self, path: impl Into<String>) -> Self {
-        Self {
-            assertion_fmi_path: Some(path.into()),
-            ..self
-        }
+        self.with(|options| options.assertion_fmi_path = Some(path.into()))
     }
 
     /// Keeps this token apart under a name of the caller's own.
     #[must_use]
     pub fn partition(self, name: impl Into<String>) -> Self {
-        Self {
-            partition: Some(name.into()),
-            ..self
-        }
+        self.with(|options| options.partition = Some(name.into()))
     }
 
     /// The id under which the service logs the request: a UUID. Without it one is made from the seed.
     #[must_use]
     pub fn correlation_id(self, id: impl Into<String>) -> Self {
-        Self {
-            correlation_id: Some(id.into()),
-            ..self
-        }
+        self.with(|options| options.correlation_id = Some(id.into()))
     }
 
     /// Names the certificate that the provider will most likely return, so that the cache can be looked at before it is asked
@@ -325,6 +301,27 @@ impl TokenRequest {
     #[must_use]
     pub fn allowed_time(&self) -> Duration {
         self.deadline
+    }
+
+    /// What few have, if this one has it.
+    pub(crate) fn options(&self) -> &Options {
+        const NONE: &Options = &Options {
+            claims: None,
+            client_claims: None,
+            assertion_claims: None,
+            body_parameters: Vec::new(),
+            query_parameters: Vec::new(),
+            fmi_path: None,
+            assertion_fmi_path: None,
+            partition: None,
+            correlation_id: None,
+        };
+        self.options.as_deref().unwrap_or(NONE)
+    }
+
+    fn with(mut self, choose: impl FnOnce(&mut Options)) -> Self {
+        choose(self.options.get_or_insert_default());
+        self
     }
 }
 

@@ -1,8 +1,12 @@
 //! Flights: which callers wait for one request instead of making one each (rule 10).
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use super::key::PartitionKey;
+use super::partition::About;
 use super::scopes::ScopeSet;
 
 /// What callers queue for: requests with equal keys would get the same answer, so one of them asks.
@@ -28,9 +32,13 @@ use super::scopes::ScopeSet;
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FlightKey {
     partition: PartitionKey,
-    scopes: Option<ScopeSet>,
+    asked: Option<Asked>,
     bypass: Bypass,
 }
+
+/// What is asked for, shared with the plan. Its scopes tell it apart: their spelling is no part of it, and the rest is in the partition.
+#[derive(Clone)]
+struct Asked(Arc<About>);
 
 /// Requests that bypass reading join only their like, with the same claims.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -40,10 +48,10 @@ pub(crate) enum Bypass {
 }
 
 impl FlightKey {
-    pub(crate) fn token(partition: PartitionKey, scopes: ScopeSet, bypass: Bypass) -> Self {
+    pub(crate) fn token(partition: PartitionKey, asked: Arc<About>, bypass: Bypass) -> Self {
         Self {
             partition,
-            scopes: Some(scopes),
+            asked: Some(Asked(asked)),
             bypass,
         }
     }
@@ -51,9 +59,41 @@ impl FlightKey {
     pub(crate) fn fact(partition: PartitionKey) -> Self {
         Self {
             partition,
-            scopes: None,
+            asked: None,
             bypass: Bypass::No,
         }
+    }
+}
+
+impl Asked {
+    fn scopes(&self) -> &ScopeSet {
+        &self.0.scopes
+    }
+}
+
+impl PartialEq for Asked {
+    fn eq(&self, other: &Self) -> bool {
+        self.scopes() == other.scopes()
+    }
+}
+
+impl Eq for Asked {}
+
+impl Hash for Asked {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.scopes().hash(state);
+    }
+}
+
+impl Ord for Asked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.scopes().cmp(other.scopes())
+    }
+}
+
+impl PartialOrd for Asked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -61,7 +101,7 @@ impl fmt::Debug for FlightKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlightKey")
             .field("partition", &self.partition)
-            .field("scopes", &self.scopes)
+            .field("scopes", &self.asked.as_ref().map(Asked::scopes))
             .field("bypass", &(self.bypass != Bypass::No))
             .finish()
     }

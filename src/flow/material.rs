@@ -136,13 +136,13 @@ impl ProviderContext {
     /// The claims as the caller wrote them, not merged with the capabilities.
     #[must_use]
     pub fn claims(&self) -> Option<&str> {
-        self.decided.request.claims.as_deref()
+        self.decided.request.options().claims.as_deref()
     }
 
     /// The request's `assertion_fmi_path`.
     #[must_use]
     pub fn fmi_path(&self) -> Option<&str> {
-        self.decided.request.assertion_fmi_path.as_deref()
+        self.decided.request.options().assertion_fmi_path.as_deref()
     }
 
     /// The request's correlation id.

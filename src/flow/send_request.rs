@@ -173,8 +173,9 @@ fn body(flow: &Flow, material: &Material, signed: Option<&Secret>) -> Body {
     if decided.kind == TokenKind::MtlsPop {
         form.fixed("token_type", TokenKind::MtlsPop.as_str());
     }
-    form.optional("fmi_path", asked.fmi_path.as_deref());
-    for (name, value) in &asked.body_parameters {
+    let options = asked.options();
+    form.optional("fmi_path", options.fmi_path.as_deref());
+    for (name, value) in &options.body_parameters {
         form.other(name, value);
     }
     form.encode()

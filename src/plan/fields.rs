@@ -32,15 +32,16 @@ impl TokenRequest {
         let odd = |what: &'static str| Error::new(Code::InvalidRequestParameter, what);
         let plain = |text: &str| !text.trim().is_empty() && !text.chars().any(char::is_control);
         let plain_if_any = |text: &Option<String>| text.as_deref().is_none_or(plain);
-        if !plain_if_any(&self.fmi_path) || !plain_if_any(&self.assertion_fmi_path) {
+        let options = self.options();
+        if !plain_if_any(&options.fmi_path) || !plain_if_any(&options.assertion_fmi_path) {
             return Err(odd("an FMI path is blank or has control characters"));
         }
-        if !plain_if_any(&self.partition) {
+        if !plain_if_any(&options.partition) {
             return Err(odd(
                 "the partition's name is blank or has control characters",
             ));
         }
-        if self
+        if options
             .correlation_id
             .as_deref()
             .is_some_and(|id| Uuid::parse(id).is_none())
@@ -80,8 +81,8 @@ impl TokenRequest {
                 "a user's federated identity credential can't ask for proof of possession",
             ));
         }
-        check_further(&self.body_parameters)?;
-        check_further(&self.query_parameters)
+        check_further(&options.body_parameters)?;
+        check_further(&options.query_parameters)
     }
 }
 

@@ -59,36 +59,13 @@ impl TokenRequest {
             grant,
             scopes: _,
             pop,
-            tenant: _,
-            claims,
-            client_claims,
-            assertion_claims,
-            body_parameters,
-            query_parameters,
             bypass,
-            fmi_path,
-            assertion_fmi_path,
-            partition,
-            correlation_id,
+            tenant: _,
+            options,
             // Bearer tokens that are shared have no certificate in their key.
             offered: _,
             deadline: _,
         } = self;
-        matches!(grant, Grant::ClientCredentials)
-            && !pop
-            && !bypass
-            && body_parameters.is_empty()
-            && query_parameters.is_empty()
-            && [
-                claims,
-                client_claims,
-                assertion_claims,
-                fmi_path,
-                assertion_fmi_path,
-                partition,
-                correlation_id,
-            ]
-            .into_iter()
-            .all(Option::is_none)
+        matches!(grant, Grant::ClientCredentials) && !pop && !bypass && options.is_none()
     }
 }

@@ -139,7 +139,7 @@ impl Proof {
                 "a user's federated identity credential goes over plain transport, and this credential over mutual TLS",
             );
         }
-        match (&request.assertion_claims, self.use_of()) {
+        match (&request.options().assertion_claims, self.use_of()) {
             (None, _)
             | (Some(_), Some(CertificateUse::Sign { .. } | CertificateUse::SignAndPresent)) => {
                 Ok(())

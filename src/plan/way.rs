@@ -60,9 +60,9 @@ impl Decided {
     pub(crate) fn way_to(&self, mut url: Url) -> Result<Arc<Way>, Error> {
         let text: Arc<str> = url.as_str().into();
         let host = url.authority().to_owned();
-        if !self.request.query_parameters.is_empty() {
+        if !self.request.options().query_parameters.is_empty() {
             url.query_pairs_mut()
-                .extend_pairs(&self.request.query_parameters);
+                .extend_pairs(&self.request.options().query_parameters);
         }
         let uri = Uri::try_from(String::from(url)).map_err(|_| {
             Error::new(

@@ -11,7 +11,11 @@ use super::Grant;
 
 /// What a caller named, and what it means.
 #[derive(Clone)]
-pub(crate) struct Scopes(Arc<Named>);
+pub(crate) struct Scopes {
+    /// Here once more, where a look-up need not wait for it.
+    set: Option<ScopeSet>,
+    named: Arc<Named>,
+}
 
 struct Named {
     spelled: Vec<String>,
@@ -38,20 +42,22 @@ pub(crate) struct Asked {
 impl Scopes {
     pub(super) fn named(spelled: Vec<String>, grant: &Grant) -> Self {
         let read = read(&spelled, grant);
-        Self(Arc::new(Named { spelled, read }))
+        let set = match &read {
+            Ok(Read::Asked(asked)) => Some(asked.set.clone()),
+            Ok(Read::Default) | Err(_) => None,
+        };
+        let named = Arc::new(Named { spelled, read });
+        Self { set, named }
     }
 
     /// What is asked for as a set, if it makes sense and no client has to be known for it.
     pub(crate) fn set(&self) -> Option<&ScopeSet> {
-        match &self.0.read {
-            Ok(Read::Asked(asked)) => Some(&asked.set),
-            Ok(Read::Default) | Err(_) => None,
-        }
+        self.set.as_ref()
     }
 
     /// What a client of this id asks for.
     pub(crate) fn asked(&self, grant: &Grant, client_id: &str) -> Result<Asked, Error> {
-        match &self.0.read {
+        match &self.named.read {
             Ok(Read::Asked(asked)) => Ok(asked.clone()),
             // What MSAL asks for then. Without a name for it, any token of the account would serve.
             Ok(Read::Default) => Ok(Asked::of(&[&format!("{client_id}/.default")], grant)),
@@ -124,7 +130,7 @@ fn has(scopes: &[&str], scope: &str) -> bool {
 impl PartialEq for Scopes {
     /// Whether the same was named.
     fn eq(&self, other: &Self) -> bool {
-        self.0.spelled == other.0.spelled
+        self.named.spelled == other.named.spelled
     }
 }
 
@@ -132,7 +138,7 @@ impl Eq for Scopes {}
 
 impl fmt::Debug for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.spelled.fmt(f)
+        self.named.spelled.fmt(f)
     }
 }
 
