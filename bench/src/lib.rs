@@ -17,6 +17,7 @@ mod secret {
     pub(crate) use entra_proto::Body;
 }
 
+pub mod contender;
 pub mod counts;
 pub mod driver;
 pub mod fleet;

@@ -9,12 +9,14 @@ use entra_bench::fleet::{Fleet, Measures, simulate};
 use entra_bench::measure::Moment;
 use entra_bench::sampler::{self, Effort, Subject};
 use entra_bench::server::{Manners, Server};
-use entra_bench::{counts, measure, report, resident, subjects};
+use entra_bench::subjects::Kind;
+use entra_bench::{contender, counts, measure, report, resident, subjects};
 
 const USAGE: &str = "\
 entra-bench report [--quick]            takes all figures, writes docs/PERFORMANCE.md and its plots
 entra-bench once SUBJECT ENTRIES TIMES  runs a subject so many times with so many entries: for valgrind
-entra-bench race ENTRIES SUBJECT...     times subjects in turn with so many entries, prints what each call takes
+entra-bench race ENTRIES SUBJECT...     times subjects in turn with so many entries, each in a process, prints what each call takes
+entra-bench contend SUBJECT ENTRIES     is one of those: reads how many times, prints how many nanoseconds
 entra-bench fleet PROCESSES             plays a fleet of so many processes, with everything that spares the service and without
 entra-bench threads                     prints how many calls a second one thread makes, and two
 entra-bench rotations COUNT             renews a certificate so often, prints file descriptors and resident KiB on the way
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         ["report"] => report::run(false),
         ["report", "--quick"] => report::run(true),
         ["once", name, entries, times] => once(name, entries, times),
+        ["contend", name, entries] => contend(name, entries),
         ["race", entries, names @ ..] if !names.is_empty() => race(entries, names),
         ["fleet", processes] => number(processes).map(play),
         ["threads"] => {
@@ -48,18 +51,29 @@ fn main() -> ExitCode {
 }
 
 fn subject(name: &str, entries: &str) -> Result<Box<dyn Subject>, String> {
+    Ok((kind(name)?.make)(number(entries)?))
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
     let names = || {
         let names: Vec<&str> = subjects::KINDS.iter().map(|kind| kind.name).collect();
         format!("the subjects are {}\n", names.join(", "))
     };
-    let kind = subjects::named(name).ok_or_else(names)?;
-    Ok((kind.make)(number(entries)?))
+    subjects::named(name).ok_or_else(names)
+}
+
+fn contend(name: &str, entries: &str) -> Result<(), String> {
+    let mut subject = subject(name, entries)?;
+    contender::contend(&mut *subject).map_err(|error| format!("{error}\n"))
 }
 
 fn race(entries: &str, names: &[&str]) -> Result<(), String> {
-    let contenders: Result<Vec<_>, String> =
-        names.iter().map(|name| subject(name, entries)).collect();
-    let sampled = sampler::race(&mut contenders?, Effort::FULL);
+    for name in names {
+        kind(name)?;
+    }
+    let contenders = contender::contenders(names, number(entries)?);
+    let mut contenders = contenders.map_err(|error| format!("{error}\n"))?;
+    let sampled = sampler::race(&mut contenders, Effort::APART);
     for (name, sampled) in names.iter().zip(sampled) {
         let sampler::Sampled { median, low, high } = sampled;
         println!("{name}: {median:.1} ns (half of all between {low:.1} and {high:.1})");

@@ -10,14 +10,15 @@ mod simulated;
 mod table;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
+use crate::contender::{Contenders, contenders};
 use crate::counts::{self, Counted};
 use crate::fleet::Fleet;
 use crate::measure::Moment;
-use crate::sampler::Effort;
+use crate::sampler::{Effort, Sampled, race};
 use plot::Plot;
 use table::Section;
 
@@ -27,6 +28,10 @@ struct Scale {
     effort: Effort,
     /// Batches of what takes milliseconds.
     slow: Effort,
+    /// Makes the contenders of a race, in processes of their own: in how many each, and how much time it takes there.
+    contenders: fn(&[&str], usize) -> io::Result<Contenders>,
+    processes: usize,
+    apart: Effort,
     /// Numbers of entries, from 1 on; bounds are about the first, this one and the last.
     entries: &'static [usize],
     middle: usize,
@@ -47,6 +52,9 @@ impl Scale {
             samples: 41,
             batch: Duration::from_millis(20),
         },
+        contenders,
+        processes: 3,
+        apart: Effort::APART,
         entries: &[1, 10, 100, 1_000, 10_000, 100_000],
         middle: 1_000,
         threads: 4,
@@ -62,6 +70,9 @@ impl Scale {
         quick: true,
         effort: Effort::QUICK,
         slow: Effort::QUICK,
+        contenders,
+        processes: 1,
+        apart: Effort::QUICK,
         entries: &[1, 10, 1_000],
         middle: 10,
         threads: 2,
@@ -127,6 +138,21 @@ impl Run {
 
     fn progress(&self, what: &str) {
         eprintln!("{:7.1} s  {what}", self.begin.elapsed().as_secs_f64());
+    }
+
+    /// What calls of these subjects take with so many entries, measured in turns. Where a system has put what a process holds may double
+    /// it, whoever's it is: so it is done again in other processes, and that in the middle counts.
+    fn raced(&self, names: &[&str], entries: usize) -> Vec<Sampled> {
+        let races: Vec<Vec<Sampled>> = (0..self.scale.processes)
+            .map(|_| {
+                let contenders = (self.scale.contenders)(names, entries);
+                let mut contenders = contenders.expect("this program, started once more");
+                race(&mut contenders, self.scale.apart)
+            })
+            .collect();
+        let of = |place: usize| races.iter().map(|race| race[place]).collect();
+        let middle = |place| Sampled::middle(of(place));
+        (0..names.len()).filter_map(middle).collect()
     }
 
     fn skip(&mut self, why: String) {
@@ -234,10 +260,17 @@ pub fn run(quick: bool) -> Result<(), String> {
 mod tests {
     use super::*;
 
+    /// Here, and not in processes: this program is none of the report's.
+    fn here(names: &[&str], entries: usize) -> io::Result<Contenders> {
+        let make = |name: &&str| crate::subjects::make(name, entries);
+        Ok(names.iter().map(make).collect())
+    }
+
     /// Counts are taken by programs of their own, and shown elsewhere.
     #[test]
     fn every_section_is_measured_and_written_with_its_plots() {
         let mut run = Run::new(Scale {
+            contenders: here,
             effort: Effort {
                 samples: 1,
                 batch: Duration::ZERO,

@@ -20,6 +20,21 @@ pub trait Subject {
 
     /// Does it so many times.
     fn run(&mut self, times: u64);
+
+    /// Does it so many times, prepared, and says how long that took.
+    fn timed(&mut self, times: u64) -> Duration {
+        let mut taken = Duration::ZERO;
+        let mut left = times;
+        while left > 0 {
+            let portion = left.min(self.portion());
+            self.prepare(portion);
+            let begin = Instant::now();
+            self.run(portion);
+            taken += begin.elapsed();
+            left -= portion;
+        }
+        taken
+    }
 }
 
 /// So many assertions and answers of 2 KiB each fit into a second-level cache with room to spare, and what is around a portion is no
@@ -41,6 +56,12 @@ impl Effort {
         samples: 41,
         batch: Duration::from_millis(5),
     };
+    /// The same for contenders in processes of their own: each batch begins with nothing at hand in the processor, which is to count for
+    /// little.
+    pub const APART: Self = Self {
+        samples: 21,
+        batch: Duration::from_millis(50),
+    };
     /// Enough to see that everything works.
     pub const QUICK: Self = Self {
         samples: 3,
@@ -60,6 +81,13 @@ pub struct Sampled {
 }
 
 impl Sampled {
+    /// The one in the middle of several, by their medians.
+    #[must_use]
+    pub fn middle(mut several: Vec<Self>) -> Option<Self> {
+        several.sort_by(|one, other| one.median.total_cmp(&other.median));
+        several.get(several.len() / 2).copied()
+    }
+
     /// Of these times, in any order; of none, all are nought.
     #[must_use]
     pub fn of(mut nanoseconds: Vec<f64>) -> Self {
@@ -96,7 +124,7 @@ pub fn race(contenders: &mut [Box<dyn Subject + '_>], effort: Effort) -> Vec<Sam
     for round in 0..effort.samples {
         for turn in 0..contenders.len() {
             let which = (round + turn) % contenders.len();
-            let batch = timed(&mut *contenders[which], times[which]);
+            let batch = contenders[which].timed(times[which]);
             taken[which].push(batch.as_nanos() as f64 / times[which] as f64);
         }
     }
@@ -106,24 +134,10 @@ pub fn race(contenders: &mut [Box<dyn Subject + '_>], effort: Effort) -> Vec<Sam
 /// How many calls fill a batch; finding out warms up.
 fn calibrated(subject: &mut dyn Subject, batch: Duration) -> u64 {
     let mut times = 1;
-    while timed(subject, times) < batch {
+    while subject.timed(times) < batch {
         times *= 2;
     }
     times
-}
-
-fn timed(subject: &mut dyn Subject, times: u64) -> Duration {
-    let mut taken = Duration::ZERO;
-    let mut left = times;
-    while left > 0 {
-        let portion = left.min(subject.portion());
-        subject.prepare(portion);
-        let begin = Instant::now();
-        subject.run(portion);
-        taken += begin.elapsed();
-        left -= portion;
-    }
-    taken
 }
 
 #[cfg(test)]
@@ -160,6 +174,10 @@ mod tests {
             high: 4.0,
         };
         assert_eq!(sampled, expected);
+        let of = |median| Sampled { median, ..sampled };
+        let several = [7.0, 1.0, 5.0].map(of);
+        assert_eq!(Sampled::middle(several.to_vec()), Some(several[2]));
+        assert_eq!(Sampled::middle(Vec::new()), None);
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Cached tokens: by the number of entries, and by the number of threads.
 
 use crate::measure;
-use crate::sampler::{Sampled, Subject, race};
+use crate::sampler::Sampled;
 use crate::scripts::{Scripted, msal_for_python, msal_node};
-use crate::subjects;
 
 use super::Run;
 use super::plot::{Line, Plot};
@@ -88,11 +87,12 @@ pub(super) fn measure(run: &mut Run) {
         text: "*Held*: `HeldSource::token`, for whoever asks before every call. *By prepared request*: `HeldSource::remembered`, a look-up in the\n\
                client's memory. *By request*: `EntraClient::token`, which looks for the plainest requests without a plan. Every entry is asked for,\n\
                each in turn and far from the one before. Entries are tenants with a token of 1,800 bytes; azure_identity, which knows scopes alone,\n\
-               has as many scopes.\n\
+               has as many scopes. Each contender has a process of its own, so that none finds the memory as another left it, and they take turns;\n\
+               as where a process is put in memory tells among very many, each is measured in three, and the one in the middle counts.\n\
                \n\
                *One load* shows what waiting for memory takes among very many: a load that has to wait for the one before, among as many texts of a\n\
-               token's length. A look-up makes at least three, some of them at once: of the request asked with, of the index and of the token, besides what it takes\n\
-               with one entry; a held source makes one or two."
+               token's length. A look-up makes three, one after another: of the request asked with, of the table and of the token, besides what it\n\
+               takes with one entry; a held source makes one or two."
             .to_owned(),
         rows,
         plots: vec!["entries.svg"],
@@ -104,11 +104,7 @@ fn raced(run: &Run, entries: usize) -> Raced {
     let names: Vec<&'static str> = names
         .filter(|name| takes_part(name, entries, run.scale.bounded()))
         .collect();
-    let mut made: Vec<Box<dyn Subject>> = names
-        .iter()
-        .map(|name| subjects::make(name, entries))
-        .collect();
-    let sampled = race(&mut made, run.scale.effort);
+    let sampled = run.raced(&names, entries);
     Raced {
         entries,
         sampled: names.into_iter().zip(sampled).collect(),

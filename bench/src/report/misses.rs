@@ -1,8 +1,5 @@
 //! Misses: what an acquisition costs besides the network, and its two ends.
 
-use crate::sampler::{Subject, race};
-use crate::subjects;
-
 use super::Run;
 use super::plot::Plot;
 use super::table::{self, Row, Section, plain, short, time};
@@ -72,7 +69,8 @@ pub(super) fn measure(run: &mut Run) {
     run.sections.push(Section {
         title: "A miss",
         text: "A whole acquisition whose transport answers at once: plan, steps, form, turn, reading, remembering, with the adapter's memory,\n\
-               turns, clock and seed. An assertion and a token have 1,800 bytes each; both, and the answer that holds the token, are made before."
+               turns, clock and seed. An assertion and a token have 1,800 bytes each; both, and the answer that holds the token, are made before. Each\n\
+               contender has a process of its own, as above."
             .to_owned(),
         rows,
         plots: vec!["misses.svg"],
@@ -80,11 +78,7 @@ pub(super) fn measure(run: &mut Run) {
 }
 
 fn raced(run: &Run, names: &[&str], entries: usize) -> Vec<f64> {
-    let mut made: Vec<Box<dyn Subject>> = names
-        .iter()
-        .map(|name| subjects::make(name, entries))
-        .collect();
-    let sampled = race(&mut made, run.scale.effort);
+    let sampled = run.raced(names, entries);
     sampled.iter().map(|sampled| sampled.median).collect()
 }
 
