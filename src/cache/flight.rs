@@ -106,3 +106,40 @@ impl fmt::Debug for FlightKey {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::key::digest;
+    use super::super::{TokenKind, samples};
+    use super::*;
+
+    /// Callers that spell the scopes of one token differently wait for one request, and others don't wait for it. Flights are kept in
+    /// tables: were all hashes one, each look-up would go through all flights.
+    #[test]
+    fn run02_flights_are_told_apart_by_their_scopes_however_those_are_spelled() {
+        let flight = |scopes: &str| {
+            let about = About {
+                kind: TokenKind::Bearer,
+                scopes: ScopeSet::of(scopes.split(' ')),
+                target: scopes.into(),
+            };
+            let key = PartitionKey::tokens(samples::key("contoso.com", "app"));
+            FlightKey::token(key, Arc::new(about), Bypass::No)
+        };
+        let (one, same) = (flight("a B"), flight("b A"));
+        assert!(one == same && digest(&one) == digest(&same));
+        assert_eq!(one.partial_cmp(&same), Some(Ordering::Equal));
+        let others = ["a", "b", "a c"].map(flight);
+        let mut hashes = BTreeSet::from([digest(&one)]);
+        for other in &others {
+            assert!(
+                one != *other
+                    && one.partial_cmp(other) == other.partial_cmp(&one).map(Ordering::reverse)
+            );
+            hashes.insert(digest(other));
+        }
+        assert_eq!(hashes.len(), 4);
+    }
+}
