@@ -54,8 +54,8 @@ pub(super) fn memory(run: &mut Run) {
     rows.extend(futures());
     run.sections.push(Section {
         title: "Memory",
-        text: "Bytes as the allocator was asked for them. The numbers of entries are round ones, and those just past which the tables of the\n\
-               standard library grow, where the most of them is empty. What a client holds without any entry is in a row of its own."
+        text: "Bytes as the allocator was asked for them. The numbers of entries are round ones, and those of about as many where the tables\n\
+               have just grown, and the most of them is empty. What a client holds without any entry is in a row of its own."
             .to_owned(),
         rows,
         plots: Vec::new(),
