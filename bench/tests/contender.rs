@@ -1,4 +1,4 @@
-//! Contenders in processes of their own: they are made, do what they are asked for, and end when nobody asks any more.
+//! Contenders in processes of their own: they are made, and say how long what they are asked for took.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -166,6 +166,7 @@ impl Table {
     }
 }
 
+/// What a look-up goes through.
 #[derive(Clone)]
 struct Tried<'a> {
     slots: &'a [Slot],

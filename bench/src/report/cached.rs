@@ -91,8 +91,8 @@ pub(super) fn measure(run: &mut Run) {
                as where a process is put in memory tells among very many, each is measured in three, and the one in the middle counts.\n\
                \n\
                *One load* shows what waiting for memory takes among very many: a load that has to wait for the one before, among as many texts of a\n\
-               token's length. A look-up makes three, one after another: of the request asked with, of the table and of the token, besides what it\n\
-               takes with one entry; a held source makes one or two."
+               token's length. A look-up makes three, one after another, besides what it takes with one entry: of the request asked with, of the\n\
+               table and of the token, of which the first two lie closer together than that and come sooner; a held source makes one or two."
             .to_owned(),
         rows,
         plots: vec!["entries.svg"],
