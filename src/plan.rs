@@ -299,6 +299,10 @@ impl Plan {
         }
     }
 
+    pub(crate) const fn is_renewal(&self) -> bool {
+        self.renewal
+    }
+
     /// How long the whole acquisition may take.
     #[must_use]
     pub fn allowed_time(&self) -> Duration {

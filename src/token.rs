@@ -107,7 +107,8 @@ impl AccessToken {
         Duration::from_nanos(self.expires_at)
     }
 
-    /// Whether [`Done::take_renewal`](crate::Done::take_renewal) has a renewal to offer.
+    /// Whether it was getting old when it was handed out, so that [`Done::take_renewal`](crate::Done::take_renewal) has a renewal
+    /// to offer, unless that flow was one itself.
     #[must_use]
     #[inline]
     pub fn renewal_is_due(&self) -> bool {

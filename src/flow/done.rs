@@ -41,8 +41,11 @@ pub(super) fn remembered(flow: &Flow, held: Held<'_>, now: Now) -> Step {
         ..flow.facts(now)
     };
     let token = AccessToken::remembered(held, Metadata::new(*held.region, facts), now);
+    // A renewal may have waited for another's token that was due when it came. Were it to end with a renewal too, there would be no
+    // end to them for as long as no time passes.
+    let renews = token.renewal_due && !flow.plan.is_renewal();
     Step::Done(Done {
-        renewal: token.renewal_due.then(|| flow.plan.renewing()),
+        renewal: renews.then(|| flow.plan.renewing()),
         result: Ok(token),
     })
 }

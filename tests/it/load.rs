@@ -152,6 +152,38 @@ fn run06_ten_thousand_hits_make_one_renewal() {
     assert!(token.secret().expose() != "CANARY-old" && !token.renewal_is_due());
 }
 
+/// RUN-06: a renewal ends with none, also where it bypasses the cache and waited for a token that was due when it came. Whoever
+/// follows every renewal comes to an end.
+#[test]
+fn run06_a_renewal_ends_without_another() {
+    let request = TokenRequest::for_app(["scope"]).bypassing_cache();
+    let plan = plan(request, &client(secret(), westus3()));
+    let due = |token: &str| {
+        let rest = ",\"expires_in\":3600,\"refresh_in\":0";
+        granting("Bearer", token, rest)
+    };
+    let mut crowd = Crowd::new();
+    crowd.join_all([&plan, &plan, &plan]);
+    crowd.answer(0, due("CANARY-first"));
+    let mut renewals = Vec::new();
+    for waited in [1, 2] {
+        assert!(crowd.token(waited).renewal_is_due());
+        let done = crowd.flows[waited]
+            .over
+            .as_mut()
+            .expect("what it waited for");
+        renewals.extend(done.take_renewal());
+    }
+    assert_eq!((renewals.len(), crowd.sent.len()), (2, 1));
+    crowd.join_all(&renewals);
+    crowd.answer(3, due("CANARY-second"));
+    let token = crowd.token(4);
+    assert!(token.secret().expose() == "CANARY-second" && token.renewal_is_due());
+    let done = crowd.flows[4].over.as_mut().expect("what it waited for");
+    assert!(done.take_renewal().is_none());
+    assert_eq!(crowd.sent.len(), 2);
+}
+
 /// RUN-06: when renewal is due is chance, and the same chance for the same seed.
 #[test]
 fn run06_the_jitter_follows_from_the_seed() {

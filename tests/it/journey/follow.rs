@@ -187,7 +187,7 @@ impl World {
                         }
                     }
                     if let Some(plan) = done.take_renewal() {
-                        assert!(!renewal, "a renewal takes nothing that is due");
+                        assert!(!renewal, "a renewal ends with none");
                         // As everybody does who is handed one.
                         self.follow(dice, party, wish, plan, true, step_on);
                     }
