@@ -10,7 +10,7 @@ use crate::account::{Account, User};
 use crate::cache::{Beside, CacheUpdate, Entry, Issued, Note, PartitionKey, TokenKind};
 use crate::certificate::Certificate;
 use crate::error::{Code, Error, Failure, FailureKind};
-use crate::plan::{Reading, Way};
+use crate::plan::Reading;
 use crate::request::Grant;
 use crate::secret::{Body, Secret};
 use crate::time::{Now, Span, nanos};
@@ -70,7 +70,6 @@ pub struct SendRequest {
     flow: Box<Flow>,
     transport: Transport,
     request: Request<Body>,
-    way: Arc<Way>,
     since: Now,
 }
 
@@ -89,12 +88,11 @@ pub(super) fn enter(
     match request(&flow, prepared.way.uri.clone(), body) {
         Ok(request) => {
             flow.sent = flow.sent.saturating_add(1);
-            flow.went = Some(Arc::clone(&prepared.way));
+            flow.went = Some(prepared.way);
             Step::SendRequest(SendRequest {
                 flow,
                 transport,
                 request,
-                way: prepared.way,
                 since: now,
             })
         }
@@ -314,10 +312,10 @@ impl SendRequest {
         let may_repeat = wait.is_some() || error.http_status() != Some(429);
         let error = error.retry_after(wait);
         let after = self.after(error.clone(), wait, may_repeat, now);
-        match wait.filter(|wait| !wait.is_zero()) {
+        let key = self.flow.went.as_ref().map(|way| way.throttle.clone());
+        match wait.filter(|wait| !wait.is_zero()).zip(key) {
             None => after.go_on(self.flow, now),
-            Some(wait) => {
-                let key = self.way.throttle.clone();
+            Some((wait, key)) => {
                 // With the id under which the service logged it, for whoever is told of it later.
                 let error = error.in_flow(self.flow.metadata(now));
                 let note = Note::Throttled(error, Span::new(now, wait));
