@@ -126,11 +126,11 @@ impl Driver {
         if let Some(token) = self.state.hit(plan.look()) {
             return Ok(token);
         }
-        let Ok(seed) = seed() else {
-            return Err(Error::no_randomness());
-        };
         let mut turns: Vec<Held<Nobody>> = Vec::new();
         let mut now = self.state.clock().now();
+        let Ok(seed) = seed(now) else {
+            return Err(Error::no_randomness());
+        };
         let mut step = plan.start(seed, now);
         loop {
             step = match step {
@@ -146,7 +146,6 @@ impl Driver {
                         }
                         Taken::Wait(()) => Turn::Failed(Error::cancelled()),
                     };
-                    now = self.state.clock().now();
                     take.resume(turn, now)
                 }
                 Step::ObtainAssertion(ask) => {

@@ -24,12 +24,12 @@ pub(crate) fn run(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, O
 }
 
 fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Option<Plan>) {
-    let Ok(seed) = seed() else {
-        return (Err(Error::no_randomness()), None);
-    };
-    // Read anew after what may take a while; the memory is no such thing.
+    // Read anew after what may take a while, as the memory and a free turn do not.
     let read = || shared.state.clock().now();
     let mut now = read();
+    let Ok(seed) = seed(now) else {
+        return (Err(Error::no_randomness()), None);
+    };
     // Given back when this is dropped, the latest first; so a cancelled flow leaves its turns to the next.
     let mut turns: Vec<Held<Waker>> = Vec::new();
     let mut identity: Option<ClientIdentity> = None;
@@ -46,7 +46,9 @@ fn steps(shared: &Shared, plan: Plan) -> (Result<AccessToken, Error>, Option<Pla
             Step::TakeTurn(take) => {
                 let (turn, held) = turn(shared, take.key(), deadline);
                 turns.extend(held);
-                now = read();
+                if !matches!(turn, Turn::Mine) {
+                    now = read();
+                }
                 take.resume(turn, now)
             }
             Step::DiscoverRegion(discover) => {

@@ -1,8 +1,8 @@
-//! The clocks, the seed and the environment: what the core takes as arguments, read here.
+//! The clocks and the environment: what the core takes as arguments, read here.
 
 use std::time::Duration;
 
-use entra_proto::{Environment, Now, Seed};
+use entra_proto::{Environment, Now};
 
 #[cfg_attr(
     any(target_os = "linux", target_os = "android"),
@@ -56,18 +56,6 @@ impl Clock {
     pub fn until(&self, moment: Duration) -> Duration {
         moment.saturating_sub(self.now().monotonic())
     }
-}
-
-/// Draws a seed from the system's generator.
-///
-/// Each flow starts with one, as the [crate's documentation](crate) shows.
-///
-/// # Errors
-/// When the system has no randomness to give; there is no default (I43).
-pub fn seed() -> Result<Seed, getrandom::Error> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(Seed::from_bytes(bytes))
 }
 
 /// Reads the variables that matter from the process's environment.

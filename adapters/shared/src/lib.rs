@@ -39,7 +39,8 @@
 //!     let now = || state.clock().now();
 //!     // Dropped with the flow, so that a turn never stays behind.
 //!     let mut turns = Vec::new();
-//!     let mut step = plan.start(seed().map_err(|_| Error::no_randomness())?, now());
+//!     let began = now();
+//!     let mut step = plan.start(seed(began).map_err(|_| Error::no_randomness())?, began);
 //!     loop {
 //!         state.observe(|| describe(&step));
 //!         let span = spans::of_step(&step);
@@ -124,6 +125,7 @@ mod observe;
 mod parts;
 mod provided;
 mod resource;
+mod seed;
 mod slot;
 pub mod spans;
 mod state;
@@ -134,7 +136,7 @@ mod tls;
 mod turns;
 
 pub use build::BuildError;
-pub use clock::{Clock, read_environment, seed};
+pub use clock::{Clock, read_environment};
 pub use failure::{Unconnected, contradicts_itself, failure, find, missing};
 pub use identities::Identities;
 pub use identity::{ClientIdentity, IdentityError};
@@ -147,6 +149,7 @@ pub use provided::{
     provider_failure,
 };
 pub use resource::{Audience, ResourceError, authorize, challenged, question};
+pub use seed::seed;
 pub use slot::{HeldToken, Slot, Slots};
 pub use state::{Allowance, Settings, State};
 pub use tls::{CertificateWatch, NotPresented, Tls};

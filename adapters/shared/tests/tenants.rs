@@ -36,7 +36,7 @@ fn one_flow(state: &State<Nobody>, number: u32) {
         .tenant(format!("t{number}.example"));
     let plan = request.plan(&state.settings().client).unwrap();
     let mut turns = Vec::new();
-    let mut step = plan.start(entra_adapter::seed().unwrap(), now);
+    let mut step = plan.start(entra_adapter::seed(now).unwrap(), now);
     loop {
         step = match step {
             Step::LoadCache(load) => {
