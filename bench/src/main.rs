@@ -73,7 +73,7 @@ fn race(entries: &str, names: &[&str]) -> Result<(), String> {
     }
     let contenders = contender::contenders(names, number(entries)?);
     let mut contenders = contenders.map_err(|error| format!("{error}\n"))?;
-    let sampled = sampler::race(&mut contenders, Effort::APART);
+    let sampled = sampler::race(&mut contenders, Effort::FULL);
     for (name, sampled) in names.iter().zip(sampled) {
         let sampler::Sampled { median, low, high } = sampled;
         println!("{name}: {median:.1} ns (half of all between {low:.1} and {high:.1})");

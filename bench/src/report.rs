@@ -28,10 +28,9 @@ struct Scale {
     effort: Effort,
     /// Batches of what takes milliseconds.
     slow: Effort,
-    /// Makes the contenders of a race, in processes of their own: in how many each, and how much time it takes there.
+    /// Makes the contenders of a race, in processes of their own, and in how many each.
     contenders: fn(&[&str], usize) -> io::Result<Contenders>,
     processes: usize,
-    apart: Effort,
     /// Numbers of entries, from 1 on; bounds are about the first, this one and the last.
     entries: &'static [usize],
     middle: usize,
@@ -54,7 +53,6 @@ impl Scale {
         },
         contenders,
         processes: 3,
-        apart: Effort::APART,
         entries: &[1, 10, 100, 1_000, 10_000, 100_000],
         middle: 1_000,
         threads: 4,
@@ -72,7 +70,6 @@ impl Scale {
         slow: Effort::QUICK,
         contenders,
         processes: 1,
-        apart: Effort::QUICK,
         entries: &[1, 10, 1_000],
         middle: 10,
         threads: 2,
@@ -147,7 +144,7 @@ impl Run {
             .map(|_| {
                 let contenders = (self.scale.contenders)(names, entries);
                 let mut contenders = contenders.expect("this program, started once more");
-                race(&mut contenders, self.scale.apart)
+                race(&mut contenders, self.scale.effort)
             })
             .collect();
         let of = |place: usize| races.iter().map(|race| race[place]).collect();

@@ -51,14 +51,9 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// What the committed figures are taken with.
+    /// What the committed figures are taken with. Long batches: a contender in a process of its own begins each with nothing at hand in the
+    /// processor, which is to count for little; and what a neighbour of the machine does for a moment is to be in few of them.
     pub const FULL: Self = Self {
-        samples: 41,
-        batch: Duration::from_millis(5),
-    };
-    /// The same for contenders in processes of their own: each batch begins with nothing at hand in the processor, which is to count for
-    /// little.
-    pub const APART: Self = Self {
         samples: 21,
         batch: Duration::from_millis(50),
     };
