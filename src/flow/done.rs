@@ -65,7 +65,7 @@ impl Done {
     }
 
     /// A second flow worth running in the background: the token serves but is getting old. Whoever starts it joins the one
-    /// renewal that goes on; a renewal that fails hides nothing.
+    /// renewal that goes on; a renewal that fails hides nothing. None offers another.
     pub fn take_renewal(&mut self) -> Option<Plan> {
         self.renewal.take()
     }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 /// How many a thread draws at a time: 2 KiB.
 const AT_ONCE: usize = 64;
-/// A seed has two halves, and each is used without the other.
+/// Of a seed's two halves one may be used without the other, as the first is for the correlation id.
 const HALF: usize = 16;
 
 type Bytes = [u8; 2 * HALF];
