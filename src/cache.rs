@@ -10,6 +10,7 @@ mod memory;
 mod partition;
 mod parts;
 mod portable;
+mod renewals;
 #[cfg(test)]
 mod samples;
 mod scopes;
@@ -25,6 +26,7 @@ pub use memory::{Limits, Memory};
 pub use partition::{CacheUpdate, Partition};
 pub use parts::Remembered;
 pub use portable::PortableCache;
+pub use renewals::Renewals;
 pub use token_key::TokenKind;
 
 pub(crate) use flight::Bypass;

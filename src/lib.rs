@@ -132,7 +132,7 @@ pub use account::{Account, User};
 pub use authority::{Authority, AuthorityKind, Tenant};
 pub use cache::{
     CacheUpdate, FlightKey, Limits, Look, Memory, Partition, PartitionKey, PortableCache,
-    Remembered, TokenKind,
+    Remembered, Renewals, TokenKind,
 };
 pub use certificate::{Certificate, CertificateChain, Thumbprint};
 pub use client::{AuthorityUrl, BearerIsolation, Client, ClientBuilder};

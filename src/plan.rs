@@ -326,6 +326,11 @@ impl Plan {
         self.decided.kind
     }
 
+    /// What its flow queues for, as far as it is known before a provider names the certificate.
+    pub(crate) fn flight_key(&self) -> FlightKey {
+        self.flight(&self.decided.key)
+    }
+
     pub(crate) fn flight(&self, key: &PartitionKey) -> FlightKey {
         let bypass = match self.decided.reading {
             Reading::Cache => Bypass::No,

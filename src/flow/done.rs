@@ -65,7 +65,8 @@ impl Done {
     }
 
     /// A second flow worth running in the background: the token serves but is getting old. Whoever starts it joins the one
-    /// renewal that goes on; a renewal that fails hides nothing. None offers another.
+    /// renewal that goes on; a renewal that fails hides nothing. None offers another. Everybody who gets the token meanwhile is
+    /// offered it: [`Renewals`](crate::Renewals) says who is to start it.
     pub fn take_renewal(&mut self) -> Option<Plan> {
         self.renewal.take()
     }
