@@ -112,13 +112,16 @@ impl EntraClient {
         if let Some(token) = self.0.state.hit(plan.look()) {
             return Ok(token);
         }
-        let (result, renewal) = driver::run(&self.0, plan.clone());
-        if let Some(renewal) = renewal.filter(|_| self.0.state.settings().background_renewal) {
+        let (result, offered) = driver::run(&self.0, plan.clone());
+        if let Some(renewal) = self.0.state.renewal(offered) {
             let this = self.clone();
             // Whatever comes of it: a renewal that fails hides nothing (rule 10).
             let started = std::thread::Builder::new()
                 .name("entra-renewal".to_owned())
-                .spawn(move || driver::run(&this.0, renewal));
+                .spawn(move || {
+                    let (result, _) = driver::run(&this.0, renewal.plan().clone());
+                    renewal.end(&result);
+                });
             drop(started);
         }
         self.0.state.measured(result)

@@ -68,6 +68,7 @@ macro_rules! rows {
             run05_i24_a_stalled_key_delays_no_other
             run05_a_provider_that_takes_its_time_delays_nobody_else
             run06_a_token_that_gets_old_is_renewed_once
+            run07_a_renewal_that_was_refused_is_not_repeated_at_once
             run17_a_held_source_answers_without_a_step
             run17_a_held_token_is_never_served_too_close_to_its_end
             run18_what_answers_a_challenge_takes_the_place_of_what_is_held

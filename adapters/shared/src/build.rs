@@ -140,6 +140,7 @@ macro_rules! builder_options {
         }
 
         /// Whether a token that is getting old is renewed in the background while it still serves; so it is unless turned off.
+        /// One renewal of a token goes on at a time, those that fail less and less often.
         pub fn background_renewal(mut self, background_renewal: bool) -> Self {
             self.settings.background_renewal = background_renewal;
             self

@@ -124,6 +124,7 @@ mod network;
 mod observe;
 mod parts;
 mod provided;
+mod renewals;
 mod resource;
 mod seed;
 mod slot;
@@ -148,6 +149,7 @@ pub use provided::{
     AssertionSource, CertificateSource, ProvidedAssertion, ProviderError, first_leg,
     provider_failure,
 };
+pub use renewals::Renewal;
 pub use resource::{Audience, ResourceError, authorize, challenged, question};
 pub use seed::seed;
 pub use slot::{HeldToken, Slot, Slots};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use entra_proto::{
-    AccessToken, Body, Client, Error, Failure, Limits, Look, Now, PortableCache, SaveCache,
+    AccessToken, Body, Client, Error, Failure, Limits, Look, Now, Plan, PortableCache, SaveCache,
 };
 
 use crate::build::{BuildError, check_needs};
@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::observe::{Event, Observer};
 use crate::parts::Parts;
+use crate::renewals::{Renewal, Renewals};
 use crate::slot::Slots;
 use crate::spans::Exchanging;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
@@ -79,6 +80,7 @@ pub struct State<W: Wake> {
     /// What was imported last, with what is in it for others.
     portable: Mutex<PortableCache>,
     turns: Turns<W>,
+    renewals: Renewals,
     /// Tokens that are held beside the memory.
     slots: Slots,
     clock: Clock,
@@ -104,6 +106,7 @@ impl<W: Wake> State<W> {
             memory: Parts::new(settings.limits),
             portable: Mutex::new(PortableCache::empty()),
             turns: Turns::default(),
+            renewals: Renewals::default(),
             slots: Slots::default(),
             clock: Clock::start(),
             settings,
@@ -203,6 +206,34 @@ impl<W: Wake> State<W> {
     #[must_use]
     pub fn turns(&self) -> &Turns<W> {
         &self.turns
+    }
+
+    /// Begins the renewal that a flow offered, in the background: unless the settings say no, or one of the same token goes on or began a
+    /// short while ago (see [`entra_proto::Renewals`]). It goes on until what is returned says that it is over.
+    ///
+    /// ```
+    /// # use entra_adapter::{Handed, Settings, State, Wake};
+    /// # use entra_proto::*;
+    /// # struct Waker;
+    /// # impl Wake for Waker {
+    /// #     fn wake(self, handed: Handed<Self>) -> Result<(), Handed<Self>> { Err(handed) }
+    /// # }
+    /// # fn run(_: &State<Waker>, _: Plan) -> Result<AccessToken, Error> { Err(Error::no_randomness()) }
+    /// # let credential = Credential::secret(Secret::new("s"));
+    /// # let client = Client::builder("app", "https://login.microsoftonline.com/contoso.com", credential).build()?;
+    /// # let offered = Some(TokenRequest::for_app(["https://vault.azure.net/.default"]).plan(&client)?);
+    /// let state: State<Waker> = State::new(Settings::new(client), false, false)?;
+    /// if let Some(renewal) = state.renewal(offered) {
+    ///     // On a thread or task of its own:
+    ///     let result = run(&state, renewal.plan().clone());
+    ///     renewal.end(&result);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    #[must_use]
+    pub fn renewal(&self, offered: Option<Plan>) -> Option<Renewal> {
+        let offered = offered.filter(|_| self.settings.background_renewal)?;
+        self.renewals.begin(offered, self.clock.about_now())
     }
 
     /// The clock.

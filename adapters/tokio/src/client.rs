@@ -134,11 +134,14 @@ impl EntraClient {
     }
 
     async fn flow(&self, plan: &Plan) -> Result<AccessToken, Error> {
-        let (result, renewal) = self.run(plan.clone()).await;
-        if let Some(renewal) = renewal.filter(|_| self.0.state.settings().background_renewal) {
+        let (result, offered) = self.run(plan.clone()).await;
+        if let Some(renewal) = self.0.state.renewal(offered) {
             let this = self.clone();
             // Whatever comes of it: a renewal that fails hides nothing (rule 10).
-            tokio::spawn(async move { this.run(renewal).await });
+            tokio::spawn(async move {
+                let (result, _) = this.run(renewal.plan().clone()).await;
+                renewal.end(&result);
+            });
         }
         self.0.state.measured(result)
     }

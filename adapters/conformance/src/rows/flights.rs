@@ -1,21 +1,41 @@
 //! Many callers at once, and calls that need no network: the cache, one flight for each key, connections.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use entra_emulator::{Endpoint, Fault, Reply, Target};
 use entra_proto::{Credential, Secret, TokenRequest, TokenSource};
 
 use crate::world::{SECRET, World, bearer, pop};
-use crate::{Driver, at_once};
+use crate::{Driver, Setup, at_once};
 
 fn with_secret<D: Driver>(world: &World) -> D::Client {
+    D::build(secret_setup(world)).unwrap()
+}
+
+fn secret_setup(world: &World) -> Setup {
     let client = world
         .client(Credential::secret(Secret::new(SECRET)))
         .build()
         .unwrap();
-    D::build(world.setup(client)).unwrap()
+    world.setup(client)
+}
+
+/// The same, and how many flows have come to this step so far.
+fn counting<D: Driver>(world: &World, step: &'static str) -> (D::Client, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let listener: crate::Listener = Arc::new(move |event| {
+        if event.step == step {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let setup = Setup {
+        listener: Some(listener),
+        ..secret_setup(world)
+    };
+    (D::build(setup).unwrap(), count)
 }
 
 /// IMP-11: a Bearer hit calls the provider 0 times and sends nothing.
@@ -166,10 +186,12 @@ pub fn run05_a_provider_that_takes_its_time_delays_nobody_else<D: Driver>() {
     slow.join().unwrap().unwrap();
 }
 
-/// RUN-06: every caller gets the old token at once; one renewal goes out, and what it brings serves from then on.
+/// RUN-06: every caller gets the old token at once; one renewal goes out, and what it brings serves from then on. Meanwhile no other
+/// begins, which would be a thread or a task for each call.
 pub fn run06_a_token_that_gets_old_is_renewed_once<D: Driver>() {
     let world = World::with(|builder| builder.refresh_in(Duration::ZERO));
-    let client = with_secret::<D>(&world);
+    // Hits take no turn.
+    let (client, turns) = counting::<D>(&world, "TakeTurn");
     let first = D::token(&client, &bearer()).unwrap();
     let refreshed = Reply::json(
         200,
@@ -208,6 +230,38 @@ pub fn run06_a_token_that_gets_old_is_renewed_once<D: Driver>() {
         "renewed"
     );
     assert_eq!(world.token_requests(), 2);
+    assert_eq!(turns.load(Ordering::SeqCst), 2);
+}
+
+/// RUN-07: the token serves on, and the service that refused its renewal is not asked again at once, however often it is asked for.
+pub fn run07_a_renewal_that_was_refused_is_not_repeated_at_once<D: Driver>() {
+    let world = World::with(|builder| builder.refresh_in(Duration::ZERO));
+    let (client, ended) = counting::<D>(&world, "Done");
+    let first = D::token(&client, &bearer()).unwrap();
+    world.emulator.set_fault(
+        Target::Endpoint(Endpoint::Token),
+        Fault::Reply(Reply::json(401, r#"{"error":"invalid_client"}"#)),
+    );
+    let hit = || {
+        let hit = D::token(&client, &bearer()).unwrap();
+        assert!(hit.secret() == first.secret() && hit.renewal_is_due());
+    };
+    let began = Instant::now();
+    hit();
+    // The first, the hit, and the renewal.
+    while ended.load(Ordering::SeqCst) < 3 {
+        assert!(began.elapsed() < Duration::from_secs(10));
+        std::thread::yield_now();
+    }
+    (0..1_000).for_each(|_| hit());
+    // However slow this machine is: there is a second at least between two of them.
+    let most = 2 + usize::try_from(began.elapsed().as_secs()).unwrap();
+    let (requests, flows) = (world.token_requests(), ended.load(Ordering::SeqCst));
+    assert!(
+        (2..=most).contains(&requests) && flows <= 1_001 + most,
+        "{requests} requests, {flows} flows in {:?}",
+        began.elapsed()
+    );
 }
 
 /// HTTP-02: one pool for one certificate, whatever is asked over it, a thousand times.

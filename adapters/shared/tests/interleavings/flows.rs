@@ -65,7 +65,7 @@ impl Shared {
             limits: Limits::default(),
             observer: None,
             metrics: None,
-            background_renewal: false,
+            background_renewal: true,
         };
         Arc::new(Self {
             state: State::new(settings, false, false).unwrap(),
@@ -219,5 +219,23 @@ fn t28_export_and_import_meet_flows_and_each_other() {
         assert_eq!(imported.join().unwrap(), Ok(0));
         assert!(ended.join().unwrap().unwrap().is_ok());
         assert_eq!(shared.state.memory().len(), 1);
+    });
+}
+
+/// RUN-06: one of those who are offered a renewal at once begins it.
+#[test]
+fn run06_one_of_many_who_are_offered_a_renewal_begins_it() {
+    LazyLock::force(&CLIENT);
+    explore(|| {
+        let shared = Shared::new(Service::Grants);
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                spawn(move || shared.state.renewal(Some(plan(&CLIENT, "scope"))).is_some())
+            })
+            .collect();
+        let threads = threads.into_iter();
+        let begun = threads.filter_map(|thread| thread.join().unwrap().then_some(()));
+        assert_eq!(begun.count(), 1);
     });
 }

@@ -37,6 +37,15 @@ mod turns;
 )]
 mod parts;
 
+#[path = "../../src/renewals.rs"]
+#[allow(
+    dead_code,
+    unfulfilled_lint_expectations,
+    unreachable_pub,
+    reason = "here it is nobody's interface, and the adapters use the rest"
+)]
+mod renewals;
+
 #[path = "../../src/state.rs"]
 #[allow(
     dead_code,
