@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use entra_adapter::{Handed, Held, Taken, Turns, Wake};
-use entra_proto::{AccessToken, Body, Error, Memory, Now, Plan, Seed, Step, Thumbprint, Turn};
+use entra_proto::{
+    AccessToken, Body, Error, Memory, Now, Plan, Renewals, Seed, Step, Thumbprint, Turn,
+};
 use http::{Response, StatusCode};
 
 use super::{Fleet, Load, Measures, Plans};
@@ -55,8 +57,8 @@ struct Flow {
     /// What it waits with.
     step: Option<Step>,
     turns: Vec<Held<Waiting>>,
-    /// Nobody waits for it.
-    in_background: bool,
+    /// The renewal that it is: nobody waits for it.
+    renewal: Option<Plan>,
     /// The service has refused, so that what it saves next is the note of it.
     refused: bool,
 }
@@ -72,6 +74,7 @@ struct Process<'a> {
     /// The latest token of each tenant, held beside the memory as the adapters' sources do.
     held: Vec<Option<AccessToken>>,
     turns: Turns<Waiting>,
+    renewals: Renewals,
     woken: Woken,
     flows: Vec<Flow>,
     /// Places in `flows` that are free.
@@ -120,6 +123,7 @@ pub(super) fn play(
         memory: Memory::default(),
         held: vec![None; fleet.tenants],
         turns: Turns::default(),
+        renewals: Renewals::default(),
         woken: Woken::default(),
         flows: Vec::new(),
         free: Vec::new(),
@@ -187,17 +191,17 @@ impl Process<'_> {
         }
         let plan = &self.plans[self.certificate][tenant];
         for _ in 0..self.fleet.callers {
-            self.start(tenant, plan.clone(), false);
+            self.start(tenant, plan.clone(), None);
         }
     }
 
-    fn start(&mut self, tenant: usize, plan: Plan, in_background: bool) {
+    fn start(&mut self, tenant: usize, plan: Plan, renewal: Option<Plan>) {
         let flow = self.free.pop().unwrap_or(self.flows.len());
         if flow == self.flows.len() {
             self.flows.push(Flow::default());
         }
         self.flows[flow].tenant = tenant;
-        self.flows[flow].in_background = in_background;
+        self.flows[flow].renewal = renewal;
         let mut seed = [7; 32];
         if self.measures.jitter {
             for part in seed.chunks_mut(8) {
@@ -282,11 +286,13 @@ impl Process<'_> {
                     save.resume(Ok(()), now)
                 }
                 Step::Done(mut done) => {
-                    let renewal = done.take_renewal();
+                    let offered = done.take_renewal();
                     let tenant = self.flows[flow].tenant;
                     self.ended(flow, done.into_result());
-                    if let Some(renewal) = renewal {
-                        self.start(tenant, renewal, true);
+                    if let Some(renewal) = offered
+                        && (!self.measures.single_flight || self.renewals.begin(&renewal, now))
+                    {
+                        self.start(tenant, renewal.clone(), Some(renewal));
                     }
                     return;
                 }
@@ -325,11 +331,10 @@ impl Process<'_> {
                 Ok(_) => drop(held),
             }
         }
-        if !over.in_background {
-            match &result {
-                Ok(_) => self.load.served += 1,
-                Err(_) => self.load.failed += 1,
-            }
+        match (over.renewal, &result) {
+            (Some(renewal), result) => self.renewals.end(&renewal, result),
+            (None, Ok(_)) => self.load.served += 1,
+            (None, Err(_)) => self.load.failed += 1,
         }
         // One that was asked for with the certificate of before is no longer held.
         if let Ok(token) = result
