@@ -13,17 +13,17 @@ pub struct Threads {
     pub name: &'static str,
     /// The number of threads and what they did together.
     pub calls: Vec<(usize, f64)>,
-    /// The number of threads and how many times the calls of one they made, right after it made its own: in the middle of all pairs.
-    /// A machine that is slow for a while is slow for both.
-    gains: Vec<(usize, f64)>,
 }
 
 impl Threads {
     /// How many times the calls of one thread so many make.
     #[must_use]
     pub fn gain(&self, threads: usize) -> f64 {
-        let found = self.gains.iter().find(|(of, _)| *of == threads);
-        found.map_or(0.0, |(_, gain)| *gain)
+        let of = |wanted| {
+            let found = self.calls.iter().find(|(threads, _)| *threads == wanted);
+            found.map_or(0.0, |(_, calls)| *calls)
+        };
+        of(threads) / of(1)
     }
 }
 
@@ -76,23 +76,18 @@ fn measured(
             rates.push(times as f64 * threads as f64 / taken);
         }
     }
-    let gains = rates
-        .iter()
-        .map(|rates_of| rates_of.iter().zip(&rates[0]).map(|(many, one)| many / one));
+    let median = |mut rates: Vec<f64>| {
+        rates.sort_by(f64::total_cmp);
+        quantile(&rates, 0.5)
+    };
     Threads {
         name,
-        gains: medians(gains.map(Iterator::collect)),
-        calls: medians(rates.iter().cloned()),
+        calls: rates
+            .into_iter()
+            .enumerate()
+            .map(|(before, rates)| (before + 1, median(rates)))
+            .collect(),
     }
-}
-
-/// By the number of threads.
-fn medians(each: impl Iterator<Item = Vec<f64>>) -> Vec<(usize, f64)> {
-    let medians = each.map(|mut values| {
-        values.sort_by(f64::total_cmp);
-        quantile(&values, 0.5)
-    });
-    (1..).zip(medians).collect()
 }
 
 /// How long it takes, in seconds, until each subject has run on a thread of its own, all beginning at the same time.

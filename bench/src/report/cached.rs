@@ -253,10 +253,9 @@ pub(super) fn threads(run: &mut Run) {
     });
     run.sections.push(Section {
         title: "Threads",
-        text: "Each thread asks for keys of its own, of one client. What two make is divided by what one made right before, and the median of all\n\
-               such pairs counts. Beyond the machine's cores threads can only wait for each other; what threads that share nothing gain is what\n\
-               the machine has to give. With several keys each, some keys of one thread are in the same part of the memory as some of another's,\n\
-               which then wait for each other: there are 16 parts, and more would take more bytes for each token."
+        text: "Each thread asks for keys of its own, of one client. Beyond the machine's cores threads can only wait for each other; what threads\n\
+               that share nothing gain is what the machine has to give. With several keys each, some keys of one thread are in the same part of the\n\
+               memory as some of another's, which then wait for each other: there are 16 parts, and more would take more bytes for each token."
             .to_owned(),
         rows,
         plots: vec!["threads.svg"],
