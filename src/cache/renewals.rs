@@ -172,6 +172,7 @@ mod tests {
     fn what_says_nothing_any_more_takes_no_room() {
         let (mut renewals, goes_on) = (Renewals::default(), plan("goes on"));
         assert!(renewals.begin(&goes_on, at(0)));
+        assert_eq!(format!("{renewals:?}"), "Renewals { known: 1 }");
         for number in 0..1_000 {
             let plan = plan(&format!("s{number}"));
             assert!(renewals.begin(&plan, at(number)));
