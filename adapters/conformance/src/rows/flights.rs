@@ -254,13 +254,13 @@ pub fn run07_a_renewal_that_was_refused_is_not_repeated_at_once<D: Driver>() {
         std::thread::yield_now();
     }
     (0..1_000).for_each(|_| hit());
-    // However slow this machine is: there is a second at least between two of them.
-    let most = 2 + usize::try_from(began.elapsed().as_secs()).unwrap();
     let (requests, flows) = (world.token_requests(), ended.load(Ordering::SeqCst));
+    // However slow this machine is: there is a second at least between two of them, by a clock that may be ahead by so much.
+    let elapsed = began.elapsed() + Duration::from_millis(20);
+    let most = 2 + usize::try_from(elapsed.as_secs()).unwrap();
     assert!(
         (2..=most).contains(&requests) && flows <= 1_001 + most,
-        "{requests} requests, {flows} flows in {:?}",
-        began.elapsed()
+        "{requests} requests, {flows} flows in {elapsed:?}"
     );
 }
 
